@@ -1,0 +1,138 @@
+"""The configuration as values: one frozen dataclass a section of `config.toml`.
+
+Pure: reading the file and the environment is `configfile`'s work. Field metadata (unit, range, choices) is what the
+validation and its messages are made from. A key named in words of time ends in `_seconds` in the file and here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def key(
+    default: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+    unit: str = "",
+) -> Any:
+    """Declare a configuration key with its default and what is allowed."""
+    metadata = {"low": low, "high": high, "choices": choices, "unit": unit}
+    if isinstance(default, (list, dict)):
+        message = "configuration defaults are immutable values"
+        raise TypeError(message)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What concerns the supervisor and all processes."""
+
+    name: str = key("camalert")
+    run_dir: str = key("var/run")
+    drain_seconds: float = key(20.0, low=1, high=300, unit="s")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """One listening address of the SMTP server."""
+
+    host: str = key("")  # empty: all addresses, IPv4 and IPv6
+    port: int = key(1025, low=0, high=65535)
+    tls: str = key("none", choices=("none", "starttls", "implicit"))
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """How cameras are spoken to."""
+
+    hostname: str = key("camalert")
+    listen: tuple[Listen, ...] = key((Listen(),))
+    allow: tuple[str, ...] = key(("private",))  # "private" or networks such as 192.168.1.0/24
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Limits of one mail and of all mails in transit."""
+
+    max_mail_bytes: int = key(26_214_400, low=65_536, high=268_435_456, unit="bytes")
+    transit_bytes: int = key(33_554_432, low=1_048_576, high=1_073_741_824, unit="bytes")
+    wait_seconds: float = key(30.0, low=1, high=300, unit="s")
+    repeat_window_seconds: float = key(120.0, low=0, high=86_400, unit="s")
+    max_pictures: int = key(64, low=1, high=1000)
+    max_clock_skew_seconds: float = key(86_400.0, low=0, high=31_536_000, unit="s")
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The shared memory that carries pictures between processes."""
+
+    frame_slots: int = key(0, low=0, high=1024)  # 0: detectors + decoders + 2
+    frame_max_px: int = key(2_100_000, low=76_800, high=33_200_000, unit="px")
+    picture_bytes: int = key(2_097_152, low=65_536, high=67_108_864, unit="bytes")
+    intake_slots: int = key(6, low=2, high=256)
+    intake_slot_bytes: int = key(2_097_152, low=65_536, high=67_108_864, unit="bytes")
+    max_memory_share: float = key(0.25, low=0.01, high=0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """How pictures become frames."""
+
+    processes: int = key(0, low=0, high=256)  # 0: half the detectors, at least 1
+    max_pixels: int = key(64_000_000, low=76_800, high=500_000_000, unit="px")
+    deadline_seconds: float = key(15.0, low=1, high=300, unit="s")
+    memory_bytes: int = key(2_147_483_648, low=268_435_456, high=68_719_476_736, unit="bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """How people are looked for."""
+
+    engine: str = key("auto", choices=("auto", "openvino", "opencv", "hog"))
+    processes: int = key(0, low=0, high=256)  # 0: cores - 1, at least 1
+    threads: int = key(1, low=1, high=64)
+    effort: str = key("balanced", choices=("fast", "balanced", "thorough"))
+    threshold: float = key(0.0, low=0.0, high=1.0)  # 0: the engine's measured default
+    deadline_seconds: float = key(20.0, low=1, high=600, unit="s")
+    recycle_pictures: int = key(100_000, low=0, high=1_000_000_000)  # 0: never
+    recycle_bytes: int = key(1_610_612_736, low=0, high=68_719_476_736, unit="bytes")  # 0: no limit
+    jpeg_quality: int = key(88, low=40, high=100)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where rows go and how long they stay."""
+
+    path: str = key("var/alerts.sqlite3")
+    timestamps: str = key("local", choices=("local", "utc"))
+    keep_alerts: int = key(1000, low=1, high=100_000_000, unit="rows")
+    keep_detections: int = key(1000, low=1, high=100_000_000, unit="rows")
+    keep_days: float = key(0.0, low=0, high=36_500, unit="days")  # 0: no limit by age
+    keep_bytes: int = key(0, low=0, high=1 << 50, unit="bytes")  # 0: no limit by size
+    busy_seconds: float = key(10.0, low=0.1, high=60, unit="s")
+    journal: str = key("wal", choices=("wal", "delete"))
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is written to the log, and how."""
+
+    level: str = key("info", choices=("debug", "info", "warning", "error"))
+    format: str = key("auto", choices=("auto", "text", "json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Hold the whole configuration; every path is absolute once `configfile` has read it."""
+
+    service: Service = Service()
+    smtp: Smtp = Smtp()
+    intake: Intake = Intake()
+    pool: Pool = Pool()
+    decode: Decode = Decode()
+    detector: Detector = Detector()
+    database: Database = Database()
+    log: Log = Log()
