@@ -1,25 +1,33 @@
 """The configuration as values: one frozen dataclass a section of `config.toml`.
 
-Pure: reading the file and the environment is `configfile`'s work. Field metadata (unit, range, choices) is what the
-validation and its messages are made from. A key named in words of time ends in `_seconds` in the file and here.
+Pure: reading the file and the environment is `configfile`'s work. Field metadata (unit, range, choices) is
+what the validation and its messages are made from. A key named in words of time ends in `_seconds` in the
+file and here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from camalert.polygon import parse_polygon
 
-def key(
+
+def key(  # noqa: PLR0913 - the facets of a key, all by name
     default: Any,
     *,
     low: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
     unit: str = "",
+    check: Callable[[Any], object] | None = None,
 ) -> Any:
-    """Declare a configuration key with its default and what is allowed."""
-    metadata = {"low": low, "high": high, "choices": choices, "unit": unit}
+    """Declare a configuration key with its default and what is allowed.
+
+    `check`, for what a range cannot say, raises ConfigError with words fit for the owner.
+    """
+    metadata = {"low": low, "high": high, "choices": choices, "unit": unit, "check": check}
     if isinstance(default, (list, dict)):
         message = "configuration defaults are immutable values"
         raise TypeError(message)
@@ -103,6 +111,30 @@ class Detector:
 
 
 @dataclass(frozen=True, slots=True)
+class Area:
+    """A polygon in a camera's picture; who stands in it (the box's lower middle) belongs to it."""
+
+    name: str = key("")  # for the reasons and the drawing only
+    rule: str = key("ignore", choices=("ignore", "watch"))
+    # "x,y x,y x,y": corners in per cent of width and height from the picture's upper left
+    points: str = key("", unit="%", check=parse_polygon)
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """What is different for one camera. Its name is the one that its mails give it."""
+
+    name: str = key("")
+    # detection
+    examine: bool = key(True)  # false: only store its pictures
+    threshold: float = key(0.0, low=0.0, high=1.0)  # 0: the detector's
+    effort: str = key("", choices=("", "fast", "balanced", "thorough"))  # "": the detector's
+    min_person_height_percent: float = key(0.0, low=0, high=100, unit="%")  # of the picture's height
+    max_person_height_percent: float = key(100.0, low=0, high=100, unit="%")
+    area: tuple[Area, ...] = key(())
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
     """Where rows go and how long they stay."""
 
@@ -134,5 +166,6 @@ class Config:
     pool: Pool = Pool()
     decode: Decode = Decode()
     detector: Detector = Detector()
+    camera: tuple[Camera, ...] = ()
     database: Database = Database()
     log: Log = Log()
