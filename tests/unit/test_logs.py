@@ -1,0 +1,211 @@
+"""The log of a process, with real descriptors."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camalert import journal
+
+PROLOGUE = """
+import logging, sys, warnings
+import structlog
+from camalert import config, logs
+logs.configure(config.Log({arguments}), "smtp")
+log = structlog.get_logger()
+"""
+
+
+def run(code: str, arguments: str = "", **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Run code in a process of its own behind `logs.configure`."""
+    script = PROLOGUE.format(arguments=arguments) + code
+    return subprocess.run([sys.executable, "-c", script], check=False, timeout=30, **options)
+
+
+def lines(code: str, arguments: str = "") -> list[dict[str, Any]]:
+    """Return the log lines of such a process whose stderr is a pipe."""
+    done = run(code, arguments, stderr=subprocess.PIPE)
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_logs_pipe_gets_json_lines() -> None:
+    """Without terminal and systemd, each event is one line of JSON that names its process."""
+    (line,) = lines('log.info("mail_stored", camera="garage", pictures=3)')
+
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"event": "mail_stored", "process": "smtp", "camera": "garage", "pictures": 3, "level": "info"}
+
+
+def test_logs_level_hides_what_is_below() -> None:
+    """The owner chooses how much is written."""
+    found = lines('log.info("a"); log.warning("b"); log.debug("c")', 'level="warning"')
+
+    assert [line["event"] for line in found] == ["b"]
+
+
+def test_logs_bound_facts_are_on_each_line() -> None:
+    """What is bound once for a mail appears on all of its lines."""
+    found = lines('structlog.contextvars.bind_contextvars(mail_id="7"); log.info("a"); log.info("b")')
+
+    assert [line["mail_id"] for line in found] == ["7", "7"]
+
+
+def test_logs_libraries_and_warnings_are_events() -> None:
+    """What libraries complain about arrives as events; their chatter, which may hold mail, does not."""
+    code = """
+logging.getLogger("mail.log").debug("DATA line of a mail")
+logging.getLogger("mail.log").info("handling connection")
+logging.getLogger("mail.log").warning("peer %s is odd", "x")
+logging.getLogger("asyncio").error("task failed", exc_info=ValueError("v"))
+warnings.warn("old", UserWarning)
+"""
+    found = lines(code)
+
+    assert [(line["event"], line["library"]) for line in found] == [
+        ("library_warned", "mail.log"),
+        ("library_failed", "asyncio"),
+        ("library_warned", "py.warnings"),
+    ]
+    assert found[0]["words"] == "peer x is odd"
+    assert "ValueError: v" in found[1]["exception"]
+
+
+def test_logs_crash_is_one_event() -> None:
+    """A process that falls says why in one line, with the traceback."""
+    (line,) = lines('raise RuntimeError("bad")')
+
+    assert (line["event"], line["level"]) == ("process_crashed", "critical")
+    assert "RuntimeError: bad" in line["exception"]
+
+
+def test_logs_flood_of_one_peer_is_limited() -> None:
+    """A hostile client cannot fill the disk with lines, and others are heard meanwhile."""
+    found = lines('[log.info("refused", peer="10.0.0.6") for _ in range(2000)]; log.info("refused", peer="10.0.0.7")')
+
+    assert 200 <= len(found) < 300
+    assert sum(bool(line.get("is_limited")) for line in found) >= 1
+    assert found[-1]["peer"] == "10.0.0.7"
+
+
+def test_logs_closed_stderr_does_not_stop_the_work() -> None:
+    """A process whose log is gone goes on."""
+    done = run('import os; os.close(2); log.info("a"); print("alive")', stdout=subprocess.PIPE)
+
+    assert done.stdout == b"alive\n"
+
+
+def test_logs_terminal_gets_text() -> None:
+    """At a terminal a person reads text, in colour unless NO_COLOR is set."""
+    master, slave = os.openpty()
+    try:
+        run('log.info("mail_stored", camera="garage")', stderr=slave, env={**os.environ, "NO_COLOR": "1"})
+        text = os.read(master, 4096).decode()
+    finally:
+        os.close(slave)
+        os.close(master)
+
+    assert "info    smtp        mail_stored camera=garage" in text
+    assert "\x1b" not in text
+
+
+@pytest.fixture
+def journald(tmp_path: Path) -> Iterator[socket.socket]:
+    """Stand in for journald's socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(tmp_path / "socket"))
+        receiver.settimeout(10)
+        yield receiver
+
+
+def fields(entry: bytes) -> dict[str, str]:
+    """Take an entry of the native protocol apart."""
+    found = {}
+    while entry:
+        head, _, rest = entry.partition(b"\n")
+        name, equals, value = head.partition(b"=")
+        if not equals:
+            length = int.from_bytes(rest[:8], "little")
+            value, rest = rest[8 : 8 + length], rest[9 + length :]
+        found[name.decode()] = value.decode()
+        entry = rest
+    return found
+
+
+def test_logs_under_systemd_facts_are_fields(journald: socket.socket) -> None:
+    """`journalctl CAMERA=garage EVENT=person_found` finds the event, with its priority and its JSON."""
+    left, right = socket.socketpair()
+    with left, right:
+        found = os.fstat(right.fileno())
+        environment = {**os.environ, "JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino}"}
+        code = f"""
+from pathlib import Path
+from camalert import journal
+logs.Journal = lambda: journal.Journal(Path({journald.getsockname()!r}))
+logs.configure(config.Log(), "detector-1")
+log.warning("person_found", camera="garage", words="two\\nlines", message="m", best_score=0.5)
+"""
+        run(code, stderr=right, env=environment)
+        entry = fields(journald.recv(65536))
+
+    assert entry["PRIORITY"] == "4"
+    assert entry["SYSLOG_IDENTIFIER"] == "camalert"
+    assert entry["PROCESS"] == "detector-1"
+    assert (entry["EVENT"], entry["CAMERA"], entry["WORDS"]) == ("person_found", "garage", "two\nlines")
+    assert (entry["BEST_SCORE"], entry["CAMALERT_MESSAGE"]) == ("0.5", "m")
+    assert json.loads(entry["MESSAGE"])["event"] == "person_found"
+
+
+def test_journal_away_then_back_says_what_was_lost(tmp_path: Path) -> None:
+    """While journald restarts nothing waits, and the next entry counts the missing ones."""
+    path = tmp_path / "socket"
+    sender = journal.Journal(path)
+    sender.send({"MESSAGE": "a"})
+    sender.send({"MESSAGE": "b"})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(str(path))
+        receiver.settimeout(10)
+        sender.send({"MESSAGE": "c"})
+        sender.send({"MESSAGE": "d"})
+        sender.close()
+
+        assert fields(receiver.recv(4096)) == {"MESSAGE": "c", "LINES_LOST": "2"}
+        assert fields(receiver.recv(4096)) == {"MESSAGE": "d"}
+
+
+def test_journal_stuck_reader_does_not_hold_the_sender(journald: socket.socket) -> None:
+    """A journald that reads nothing never stops a process."""
+    sender = journal.Journal(Path(journald.getsockname()))
+
+    for _ in range(5000):
+        sender.send({"MESSAGE": "x" * 8000})
+
+    sender.close()
+
+
+@pytest.mark.parametrize("stream", ["", "1", "1:2", "x:y"])
+def test_is_journal_other_numbers_mean_no(stream: str) -> None:
+    """An inherited JOURNAL_STREAM of another process is not believed."""
+    assert not journal.is_journal(2, stream)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("camera", "CAMERA"),
+        ("mail-id", "MAIL_ID"),
+        ("_pid", "PID"),
+        ("9", "CAMALERT_"),
+        ("priority", "CAMALERT_PRIORITY"),
+    ],
+)
+def test_field_name_is_one_the_journal_takes(key: str, name: str) -> None:
+    """Every fact becomes a field that journald keeps and that means nothing else."""
+    assert journal.field_name(key) == name
