@@ -22,12 +22,19 @@ def key(  # noqa: PLR0913 - the facets of a key, all by name
     choices: tuple[str, ...] = (),
     unit: str = "",
     check: Callable[[Any], object] | None = None,
+    path: bool = False,
+    secret: bool = False,
 ) -> Any:
     """Declare a configuration key with its default and what is allowed.
 
-    `check`, for what a range cannot say, raises ConfigError with words fit for the owner.
+    `check`, for what a range cannot say, raises ConfigError with words fit for the owner. For a list,
+    range, choices and check hold for each entry. A `path` that is relative is taken from the configuration
+    file's folder. A `secret` is never shown in a message.
     """
-    metadata = {"low": low, "high": high, "choices": choices, "unit": unit, "check": check}
+    metadata = {
+        "low": low, "high": high, "choices": choices, "unit": unit,
+        "check": check, "path": path, "secret": secret,
+    }  # fmt: skip
     if isinstance(default, (list, dict)):
         message = "configuration defaults are immutable values"
         raise TypeError(message)
@@ -39,7 +46,7 @@ class Service:
     """What concerns the supervisor and all processes."""
 
     name: str = key("camalert")
-    run_dir: str = key("var/run")
+    run_dir: str = key("var/run", path=True)
     drain_seconds: float = key(20.0, low=1, high=300, unit="s")
 
 
@@ -138,7 +145,7 @@ class Camera:
 class Database:
     """Where rows go and how long they stay."""
 
-    path: str = key("var/alerts.sqlite3")
+    path: str = key("var/alerts.sqlite3", path=True)
     timestamps: str = key("local", choices=("local", "utc"))
     keep_alerts: int = key(1000, low=1, high=100_000_000, unit="rows")
     keep_detections: int = key(1000, low=1, high=100_000_000, unit="rows")
