@@ -1,0 +1,194 @@
+"""Bring a database to the shape that this release needs: create, adopt, upgrade, repair the triggers.
+
+Effects on a connection only; the caller opens it, holds no transaction, and makes the backup before an upgrade. A
+database may be new, ours, or the original's with thousands of rows; it may also have been altered by a `migrate` of the
+site since we looked last. All cases take the same way, and all of it is one transaction.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from camalert.errors import StoreError
+from camalert.store import tables
+from camalert.store.tables import BOTH, Reviewed
+
+# In order; version n is what the first n entries made. Append only.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (tables.FIRST_VERSION,)
+_COLUMNS = {"id", "subject", "timestamp", "snapshot"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many rows the triggers keep; 0: the number of the original's trigger, if there was one, else 1000."""
+
+    alerts: int
+    detections: int
+
+    def of(self, table: Reviewed) -> int:
+        """Return the limit of one table."""
+        return self.alerts if table is tables.ALERTS else self.detections
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Return the version of our tables, 0 when there are none yet."""
+    if "camalert_schema" not in _names(connection, "table"):
+        return 0
+    return int(connection.execute("SELECT coalesce(max(version), 0) FROM camalert_schema").fetchone()[0])
+
+
+def prepare(
+    connection: sqlite3.Connection,
+    limits: Limits,
+    now_utc: float,
+    migrations: Sequence[Sequence[str]] = MIGRATIONS,
+) -> list[str]:
+    """Create, adopt or upgrade in one transaction; what is in order already is left alone.
+
+    Returns: Warnings for the owner.
+    Raises: StoreError for a database that is not one of ours or the original's, or is newer than this release.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        _make_django_tables(connection, now_utc)
+        _migrate(connection, migrations, now_utc)
+        warnings = []
+        for table in BOTH:
+            warnings += _make_triggers(connection, table, limits.of(table))
+            _gather_facts(connection, table)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return warnings
+
+
+def identity(connection: sqlite3.Connection) -> str:
+    """Return what tells this database from every other one."""
+    return str(connection.execute("SELECT value FROM camalert_meta WHERE name = 'identity'").fetchone()[0])
+
+
+def fold(text: str) -> str:
+    """Fold white space and case, to compare two texts of SQL."""
+    return " ".join(text.split()).casefold()
+
+
+def original_number(sql: str, table: Reviewed) -> int | None:
+    """Return the number of rows that the original's trigger keeps, None when the text is another one's."""
+    pattern = re.escape(fold(tables.original_keeper(table).format(keep="@"))).replace("@", r"(\d{1,9})")
+    found = re.fullmatch(pattern, fold(sql))
+    return int(found[1]) if found else None
+
+
+def _names(connection: sqlite3.Connection, kind: str) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = ?", (kind,))}
+
+
+def _make_django_tables(connection: sqlite3.Connection, now_utc: float) -> None:
+    present = _names(connection, "table")
+    made = [table for table in BOTH if table.name not in present]
+    for table in BOTH:
+        if table in made:
+            connection.execute(table.create)
+            continue
+        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
+        if not columns >= _COLUMNS:
+            missing = ", ".join(sorted(_COLUMNS - columns))
+            raise StoreError(f"the table {table.name} of this database lacks the column {missing}")
+    if "django_migrations" not in present:
+        connection.execute(tables.DJANGO_MIGRATIONS)
+        made = list(BOTH)
+    applied = datetime.datetime.fromtimestamp(now_utc, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    # Without these rows a `migrate` of the site would try to create the tables again and fail.
+    for migration in (name for table in made for name in table.migrations):
+        connection.execute(
+            "INSERT INTO django_migrations (app, name, applied) SELECT 'alerts', ?1, ?2 WHERE NOT EXISTS"
+            " (SELECT 1 FROM django_migrations WHERE app = 'alerts' AND name = ?1)",
+            (migration, applied),
+        )
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]], now_utc: float) -> None:
+    found = version(connection)
+    if found > len(migrations):
+        raise StoreError(
+            f"the database has version {found} of camalert's tables and this release knows {len(migrations)}: "
+            "install the newer release, or go back to the backup made before the upgrade"
+        )
+    if found == 0:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS camalert_schema"
+            " (version INTEGER NOT NULL PRIMARY KEY, applied_utc REAL NOT NULL)"
+        )
+    for number, statements in enumerate(migrations[found:], start=found + 1):
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("INSERT INTO camalert_schema VALUES (?, ?)", (number, now_utc))
+    connection.execute("INSERT OR IGNORE INTO camalert_meta VALUES ('identity', ?)", (uuid.uuid4().hex,))
+
+
+def _make_triggers(connection: sqlite3.Connection, table: Reviewed, limit: int) -> list[str]:
+    present = dict(
+        connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (table.name,))
+    )
+    for name, sql in tables.followers(table).items():
+        _put_trigger(connection, name, present.get(name), sql)
+    found = present.get(table.trigger)
+    number = original_number(found, table) if found is not None else None
+    if number is not None:
+        _remember(connection, f"{table.trigger} keeps", number)
+    is_ours = found is None or number is not None or "camalert_rows" in found
+    warnings = []
+    keep = None
+    if is_ours:
+        _put_trigger(connection, table.trigger, found, tables.keeper(table))
+        keep = limit or _remembered(connection, f"{table.trigger} keeps") or tables.ORIGINAL_KEEP
+    else:
+        warnings.append(
+            f"the trigger {table.trigger} on {table.name} is not one that camalert knows and stays as it is; "
+            "it may delete pictures before they are examined"
+        )
+    # Counted anew at each start: a row count by triggers alone could drift when somebody drops them for a while.
+    connection.execute(
+        f"INSERT OR REPLACE INTO camalert_rows SELECT ?, count(*), ? FROM {table.name}",
+        (table.name, keep),
+    )
+    return warnings
+
+
+def _put_trigger(connection: sqlite3.Connection, name: str, found: str | None, wanted: str) -> None:
+    if found is not None:
+        if fold(found) == fold(wanted):
+            return
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute(wanted)
+
+
+def _gather_facts(connection: sqlite3.Connection, table: Reviewed) -> None:
+    """Give a row of facts to each row that has none, and drop the facts of rows that are gone."""
+    name, facts, key = table.name, table.facts, table.key
+    connection.execute(
+        f"INSERT INTO {facts} ({key}, subject, timestamp) SELECT id, subject, timestamp FROM {name}"
+        f" WHERE id NOT IN (SELECT {key} FROM {facts})"
+    )
+    connection.execute(f"DELETE FROM {facts} WHERE {key} NOT IN (SELECT id FROM {name})")
+    if table is tables.ALERTS:
+        connection.execute(
+            "DELETE FROM camalert_pending WHERE alert_id < ? AND alert_id NOT IN (SELECT id FROM alerts_alert)",
+            (tables.CLIP_BASE,),
+        )
+
+
+def _remember(connection: sqlite3.Connection, name: str, value: int) -> None:
+    connection.execute("INSERT OR REPLACE INTO camalert_meta VALUES (?, ?)", (name, str(value)))
+
+
+def _remembered(connection: sqlite3.Connection, name: str) -> int:
+    row = connection.execute("SELECT value FROM camalert_meta WHERE name = ?", (name,)).fetchone()
+    return int(row[0]) if row else 0
