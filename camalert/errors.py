@@ -38,6 +38,10 @@ class FrameError(CamalertError):
     """Say why a picture cannot be decoded or examined; the text becomes the alert's reason."""
 
 
+class EngineError(CamalertError):
+    """Say why a detection engine cannot be loaded, or finds nobody where there is somebody."""
+
+
 class PoolError(CamalertError):
     """Say why the shared memory cannot be created or attached."""
 
@@ -60,3 +64,7 @@ class StoreBusy(StoreError):
 
 class StoreFull(StoreError):
     """Say that the disk is full or the database read-only; the camera gets 452."""
+
+
+class StatusError(CamalertError):
+    """Say why the status of a service cannot be read."""

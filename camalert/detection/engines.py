@@ -1,0 +1,45 @@
+"""Load an engine by name."""
+
+from __future__ import annotations
+
+import cv2
+
+from camalert.config import Detector
+from camalert.detection import hog, opencv_network, openvino_network, picodet
+from camalert.detection.people import Engine, Person
+from camalert.detection.weights import PICODET, read_picodet
+from camalert.errors import ConfigError
+from camalert.frames import Frame
+
+
+class Picodet:
+    """The person detector over any network that runs it."""
+
+    model = PICODET.removesuffix(".onnx")
+
+    def __init__(self, name: str, network: picodet.Network) -> None:
+        self.name = name
+        self._network = network
+
+    def people(self, frame: Frame, effort: str) -> list[Person]:
+        """Return everybody found, best first, the doubtful included."""
+        del effort
+        return picodet.look(self._network, frame, 640, 640)
+
+
+def load_engine(name: str, detector: Detector) -> Engine:
+    """Load an engine of `choice.candidates`.
+
+    Raises: EngineError when it cannot be loaded here; ConfigError when there is none of that name, or this OpenCV has
+        no HOG.
+    """
+    cv2.setNumThreads(detector.threads)  # the number of detector processes is the parallelism
+    match name:
+        case "openvino":
+            return Picodet(name, openvino_network.load(read_picodet(), detector.threads))
+        case "opencv":
+            return Picodet(name, opencv_network.load(read_picodet(), detector.threads))
+        case "hog":
+            return hog.Hog()
+        case _:
+            raise ConfigError(f"[detector] engine = {name!r}: allowed are openvino, opencv, hog")
