@@ -139,6 +139,8 @@ class Camera:
     min_person_height_percent: float = key(0.0, low=0, high=100, unit="%")  # of the picture's height
     max_person_height_percent: float = key(100.0, low=0, high=100, unit="%")
     area: tuple[Area, ...] = key(())
+    # status
+    silent_days: float = key(0.0, low=0, high=3650, unit="days")  # 0: as status.silent_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,22 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Status:
+    """What the status watches over."""
+
+    silent_days: float = key(3.0, low=0, high=3650, unit="days")  # 0: never told
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Figures for Prometheus, served by a process of their own."""
+
+    enabled: bool = key(False)
+    host: str = key("127.0.0.1")
+    port: int = key(9465, low=0, high=65535)
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Hold the whole configuration; every path is absolute once `configfile` has read it."""
 
@@ -176,3 +194,5 @@ class Config:
     camera: tuple[Camera, ...] = ()
     database: Database = Database()
     log: Log = Log()
+    status: Status = Status()
+    metrics: Metrics = Metrics()
