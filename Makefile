@@ -1,0 +1,62 @@
+# camalert. `make run` starts it, `make test` tests it, `make help` lists everything.
+
+# The configuration that `make run` starts with, and the Python to make .venv with (empty: the first that is new enough).
+CONFIG ?= config.toml
+PYTHON ?=
+export PYTHON
+
+VENV := .venv
+# Installed where they can be: what makes it faster or nicer, but is not needed to run.
+WISHES := openvino
+INSTALLED := $(VENV)/.installed
+DEVELOPMENT := $(VENV)/.development
+SOURCES := camalert supervisor.py tests perf
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check format-check lint types unit versions bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+# --- use ---------------------------------------------------------------------------------------------------------------
+
+run: $(INSTALLED) ## install into .venv and start the service in the foreground (Ctrl-C ends it)
+	@exec $(VENV)/bin/python supervisor.py --config "$(CONFIG)"
+
+$(INSTALLED): pyproject.toml .ci/venv
+	@.ci/venv $(VENV) "" $(WISHES)
+	@touch $@
+
+# --- development -------------------------------------------------------------------------------------------------------
+
+test: format-check lint types versions ## everything: format, lint, types, and all tests
+	@$(VENV)/bin/python -m pytest
+
+check: format-check lint types unit ## what is quick: format, lint, types, unit tests
+
+format-check: $(DEVELOPMENT)
+	@$(VENV)/bin/ruff format --quiet --check $(SOURCES) || { echo "repair with: $(VENV)/bin/ruff format $(SOURCES)"; exit 1; }
+
+lint: $(DEVELOPMENT)
+	@$(VENV)/bin/ruff check --quiet $(SOURCES)
+
+types: $(DEVELOPMENT)
+	@$(VENV)/bin/mypy
+
+unit: $(DEVELOPMENT)
+	@$(VENV)/bin/python -m pytest tests/unit
+
+versions: ## the unit tests with each other Python version that is found
+	@for version in 3.12 3.13; do \
+	    if ! python$$version -c '' 2>/dev/null; then echo "python$$version is not here: its run is left out"; continue; fi; \
+	    PYTHON=python$$version .ci/venv build/venv-$$version test || exit 1; \
+	    build/venv-$$version/bin/python -m pytest -p no:cacheprovider tests/unit || exit 1; \
+	done
+
+$(DEVELOPMENT): pyproject.toml .ci/venv
+	@.ci/venv $(VENV) dev $(WISHES)
+	@touch $@ $(INSTALLED)
+
+clean: ## remove what was installed and built; var/ with the database stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
