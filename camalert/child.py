@@ -21,7 +21,7 @@ import structlog
 from camalert import logs
 from camalert.channel import Channel
 from camalert.config import Config
-from camalert.errors import CamalertError, ChannelClosed, ConfigError, Exit, ProtocolError
+from camalert.errors import CamalertError, ChannelClosed, ConfigError, Exit, PoolError, ProtocolError
 from camalert.pool import Pool
 from camalert.slots import Layout
 
@@ -55,9 +55,19 @@ class Context:
     name: str
     config: Config
     channel: Channel
-    pool: Pool
+    segment: Pool | None = None
     listeners: tuple[socket.socket, ...] = ()
     engine: str = ""
+
+    @property
+    def pool(self) -> Pool:
+        """Return the pool.
+
+        Raises: PoolError in a child that was given none.
+        """
+        if self.segment is None:
+            raise PoolError(f"{self.name} has no pool")
+        return self.segment
 
 
 def run(orders: Orders, channel_socket: socket.socket) -> None:
@@ -77,6 +87,7 @@ def run(orders: Orders, channel_socket: socket.socket) -> None:
 def _run(orders: Orders, channel_socket: socket.socket) -> int:
     faulthandler.enable()  # a hung child gets SIGABRT and writes its stacks, in C, wherever it hangs
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the supervisor decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # blocked by the supervisor until here
     _die_with(orders.parent_pid)
     logs.configure(orders.config.log, orders.name)
     log = structlog.get_logger()

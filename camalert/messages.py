@@ -4,7 +4,7 @@ Pure: used by every process. A message is one datagram of a SEQPACKET socket pai
 only; words (subjects, reasons, boxes) travel as JSON in the slot (see `words`). Nothing is ever pickled: a child that
 went wrong must not be able to run code in the supervisor.
 
-Children speak in the past tense (`Ready`, `Stored`, `Decoded`), the supervisor in the imperative (`Decode`, `Stop`). Two
+Children speak in the past tense (`Ready`, `Stored`), the supervisor in the imperative (`Decode`, `Stop`). Two
 messages pass through the supervisor unchanged in meaning: `Store` (smtp to writer) and `Stored` (writer to smtp).
 """
 

@@ -91,7 +91,10 @@ class Pool:
     @contextlib.contextmanager
     def view(self, span: Span) -> Iterator[memoryview]:
         """Lend a writable view of a section for the length of a `with` block."""
-        with memoryview(self._segment.buf)[span.offset : span.end] as view:
+        buffer = self._segment.buf
+        if buffer is None:
+            raise PoolError(f"shared memory {self.name} is detached already")
+        with buffer[span.offset : span.end] as view:
             yield view
 
     def encoded(self, slot: int) -> contextlib.AbstractContextManager[memoryview]:

@@ -1,0 +1,323 @@
+"""The books of the pipeline: where each picture is, who works on it, and which message follows.
+
+Pure: messages in, messages out, `now` as an argument. The supervisor feeds it and sends what it returns.
+
+    Store, Stored         between smtp and writer; an unanswered Store is repeated to the next writer
+    Lend -> Loaded -> Decode -> Decoded -> Detect -> Detected -> Conclude -> Concluded -> Lend ...
+
+Live pictures go before the backlog at every step. A worker that ends or hangs in a job takes its picture down with it:
+the writer counts the try, and the picture comes again from the database, once.
+"""
+
+from __future__ import annotations
+
+import collections
+from dataclasses import dataclass, field
+
+from camalert.messages import (
+    Conclude,
+    Concluded,
+    Decode,
+    Decoded,
+    Detect,
+    Detected,
+    Held,
+    Lend,
+    Loaded,
+    Message,
+    Outcome,
+    Stage,
+    Store,
+    Stored,
+)
+from camalert.slots import Layout, SlotTable
+
+WRITER = "writer"
+SMTP = "smtp"
+QUEUED = "queued"
+
+Send = tuple[str, Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Deadlines of the two jobs, in seconds."""
+
+    decode_s: float
+    detect_s: float
+
+
+@dataclass(slots=True)
+class Work:
+    """One picture or clip on its way through a frame slot."""
+
+    loaded: Loaded
+    index: int = 0  # which picture of a clip
+    pictures: int = 1
+    has_person: bool = False
+    conclude: Conclude | None = None  # unanswered
+
+
+@dataclass(slots=True)
+class Crew:
+    """The workers of one stage: who is idle, who has which slot since when, what waits."""
+
+    stage: Stage
+    limit_s: float
+    idle: list[str] = field(default_factory=list)
+    jobs: dict[str, tuple[int, float]] = field(default_factory=dict)  # name -> slot, deadline
+    retired: set[str] = field(default_factory=set)  # finish their job, get no other
+    live: collections.deque[int] = field(default_factory=collections.deque)
+    backlog: collections.deque[int] = field(default_factory=collections.deque)
+
+    def queue(self, slot: int, *, is_live: bool) -> None:
+        """Let a slot wait for a worker."""
+        (self.live if is_live else self.backlog).append(slot)
+
+    def assign(self, now: float) -> list[tuple[str, int]]:
+        """Give waiting slots to idle workers, live ones first."""
+        pairs = []
+        while self.idle and (self.live or self.backlog):
+            slot = (self.live or self.backlog).popleft()
+            name = self.idle.pop()  # the last one to finish has the warmest caches
+            self.jobs[name] = (slot, now + self.limit_s)
+            pairs.append((name, slot))
+        return pairs
+
+    def finish(self, name: str, slot: int) -> bool:
+        """Take a worker's answer; return False when it is not about its job."""
+        if self.jobs.get(name, (None, 0.0))[0] != slot:
+            return False
+        del self.jobs[name]
+        if name not in self.retired:
+            self.idle.append(name)
+        return True
+
+    def retire(self, name: str) -> None:
+        """Give a worker no further job: it is about to be replaced."""
+        self.retired.add(name)
+        if name in self.idle:
+            self.idle.remove(name)
+
+    def lose(self, name: str) -> int | None:
+        """Forget a worker; return the slot it was working on."""
+        self.retire(name)
+        self.retired.remove(name)
+        return self.jobs.pop(name, (None, 0.0))[0]
+
+
+class Dispatch:
+    """Keep the books; every method returns the messages to send, in order."""
+
+    def __init__(self, layout: Layout, limits: Limits) -> None:
+        self.slots = SlotTable(layout.frames)
+        self.decoders = Crew(Stage.DECODE, limits.decode_s)
+        self.detectors = Crew(Stage.DETECT, limits.detect_s)
+        self.examined: collections.Counter[str] = collections.Counter()  # pictures by detector, since its start
+        self.stale = 0  # messages about leases that had ended
+        self._work: dict[int, Work] = {}
+        self._stores: dict[bytes, Store] = {}
+        self._has_writer = False
+        self._has_smtp = False
+        self._is_draining = False
+
+    @property
+    def is_quiet(self) -> bool:
+        """Tell whether no mail waits for its commit and no verdict is under way."""
+        return not self._stores and not self._work
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many pictures are in frame slots."""
+        return len(self._work)
+
+    def outcome(self, slot: int) -> int:
+        """Return the outcome being concluded for a slot, 0 when there is none."""
+        work = self._work.get(slot)
+        return work.conclude.outcome if work and work.conclude else 0
+
+    def busy(self) -> frozenset[str]:
+        """Return the workers that have a job, whose deadline bounds them."""
+        return frozenset((*self.decoders.jobs, *self.detectors.jobs))
+
+    def overdue(self, now: float) -> list[str]:
+        """Return the workers past the deadline of their job."""
+        crews = (self.decoders, self.detectors)
+        return [name for crew in crews for name, (_, deadline) in crew.jobs.items() if deadline <= now]
+
+    def next_deadline(self) -> float | None:
+        """Return the earliest deadline of a job."""
+        crews = (self.decoders, self.detectors)
+        return min((deadline for crew in crews for _, deadline in crew.jobs.values()), default=None)
+
+    # --- children come and go ---------------------------------------------------------------------------------------
+
+    def smtp_ready(self) -> list[Send]:
+        """Tell a new smtp process which intake slots still wait for the answer to its predecessor's Store."""
+        self._has_smtp = True
+        return [(SMTP, Held(store.slot, store.generation, 0)) for store in self._stores.values()]
+
+    def smtp_gone(self) -> None:
+        """Note that no smtp process is there; its open Stores stay open."""
+        self._has_smtp = False
+
+    def writer_ready(self) -> list[Send]:
+        """Tell a new writer what is in flight, what its predecessor left unanswered, and which slots are free."""
+        self._has_writer = True
+        sends: list[Send] = [
+            (WRITER, Held(slot, work.loaded.generation, work.loaded.alert_id)) for slot, work in self._work.items()
+        ]
+        sends += [(WRITER, store) for store in self._stores.values()]
+        sends += [(WRITER, work.conclude) for work in self._work.values() if work.conclude]
+        return sends + self._lend()
+
+    def writer_leaving(self) -> None:
+        """Send nothing more to a writer that is to be replaced; its successor gets what it leaves unanswered."""
+        self._has_writer = False
+
+    def writer_gone(self) -> None:
+        """Take back the slots lent to a dead writer."""
+        self._has_writer = False
+        for slot in self.slots.owned_by(WRITER):
+            if slot not in self._work:
+                self.slots.release(slot, self.slots.generation(slot))
+
+    def worker_ready(self, crew: Crew, name: str, now: float) -> list[Send]:
+        """Give a new worker its first job."""
+        self.examined.pop(name, None)
+        crew.idle.append(name)
+        return self._assign(crew, now)
+
+    def worker_gone(self, crew: Crew, name: str, outcome: Outcome, code: int) -> list[Send]:
+        """Conclude the picture that a worker ended or hung in, if it had one."""
+        slot = crew.lose(name)
+        if slot is None:
+            return []
+        work = self._work[slot]
+        return self._conclude(slot, outcome, crew.stage, tries=work.loaded.tries + 1, code=code)
+
+    def drain(self) -> None:
+        """Start nothing new: what waits for a worker stays pending in the database."""
+        self._is_draining = True
+        for crew in (self.decoders, self.detectors):
+            for queue in (crew.live, crew.backlog):
+                while queue:
+                    self._drop(queue.popleft())
+
+    # --- messages ---------------------------------------------------------------------------------------------------
+
+    def store(self, message: Store) -> list[Send]:
+        """Pass a mail on to the writer, and remember it until it is answered."""
+        self._stores[message.mail_id] = message
+        return [(WRITER, message)] if self._has_writer else []
+
+    def stored(self, message: Stored) -> list[Send]:
+        """Pass the writer's answer back to smtp."""
+        if self._stores.pop(message.mail_id, None) is None:
+            self.stale += 1
+            return []
+        return [(SMTP, message)] if self._has_smtp else []
+
+    def loaded(self, message: Loaded, now: float) -> list[Send]:
+        """Queue a picture that the writer loaded."""
+        if not self._is_lease(message.slot, message.generation):
+            return []
+        self._work[message.slot] = Work(message)
+        if self._is_draining:
+            self._drop(message.slot)
+            return []
+        self.slots.pass_on(message.slot, message.generation, QUEUED)
+        self.decoders.queue(message.slot, is_live=message.is_live)
+        return self._assign(self.decoders, now)
+
+    def decoded(self, name: str, message: Decoded, now: float) -> list[Send]:
+        """Queue a frame for detection, or conclude a picture that is none."""
+        if not self._is_answer(self.decoders, name, message):
+            return []
+        work = self._work[message.slot]
+        sends: list[Send] = []
+        if message.is_failed:
+            sends += self._conclude(message.slot, Outcome.FAILED, Stage.DECODE)
+        elif self._is_draining:
+            self._drop(message.slot)
+        else:
+            work.pictures = max(1, message.pictures)
+            self.slots.pass_on(message.slot, message.generation, QUEUED)
+            self.detectors.queue(message.slot, is_live=work.loaded.is_live)
+            sends += self._assign(self.detectors, now)
+        return sends + self._assign(self.decoders, now)
+
+    def detected(self, name: str, message: Detected, now: float) -> list[Send]:
+        """Conclude an examined picture, or go on with the next picture of a clip."""
+        if not self._is_answer(self.detectors, name, message):
+            return []
+        self.examined[name] += 1
+        work = self._work[message.slot]
+        work.has_person |= message.outcome == Outcome.PERSON
+        work.index += 1
+        sends: list[Send] = []
+        if message.outcome != Outcome.FAILED and work.index < work.pictures and not self._is_draining:
+            self.slots.pass_on(message.slot, message.generation, QUEUED)
+            self.decoders.queue(message.slot, is_live=work.loaded.is_live)
+            sends += self._assign(self.decoders, now)
+        elif message.outcome != Outcome.FAILED and work.index < work.pictures:
+            self._drop(message.slot)
+        else:
+            outcome = Outcome.PERSON if work.has_person else Outcome(message.outcome)
+            sends += self._conclude(message.slot, outcome, Stage.DETECT)
+        return sends + self._assign(self.detectors, now)
+
+    def concluded(self, message: Concluded) -> list[Send]:
+        """Free the frame slot of a committed verdict and lend it out again."""
+        if not self._is_lease(message.slot, message.generation):
+            return []
+        self._drop(message.slot)
+        return self._lend()
+
+    # --- the moves --------------------------------------------------------------------------------------------------
+
+    def _lend(self) -> list[Send]:
+        if not self._has_writer or self._is_draining:
+            return []
+        return [(WRITER, Lend(slot, self.slots.lease(slot, WRITER))) for slot in self.slots.free()]
+
+    def _assign(self, crew: Crew, now: float) -> list[Send]:
+        sends: list[Send] = []
+        for name, slot in crew.assign(now):
+            work = self._work[slot]
+            loaded = work.loaded
+            self.slots.pass_on(slot, loaded.generation, name)
+            if crew.stage is Stage.DECODE:
+                is_clip = loaded.is_clip and work.index == 0
+                message: Message = Decode(slot, loaded.generation, loaded.picture_bytes, work.index, is_clip)
+            else:
+                message = Detect(slot, loaded.generation)
+            sends.append((name, message))
+        return sends
+
+    def _conclude(self, slot: int, outcome: Outcome, stage: Stage, *, tries: int = 0, code: int = 0) -> list[Send]:
+        work = self._work[slot]
+        loaded = work.loaded
+        work.conclude = Conclude(slot, loaded.generation, loaded.alert_id, outcome, stage, tries, code)
+        self.slots.pass_on(slot, loaded.generation, WRITER)
+        return [(WRITER, work.conclude)] if self._has_writer else []
+
+    def _drop(self, slot: int) -> None:
+        """End a lease; without a verdict the alert simply stays pending."""
+        work = self._work.pop(slot)
+        self.slots.release(slot, work.loaded.generation)
+
+    def _is_lease(self, slot: int, generation: int) -> bool:
+        if self.slots.is_current(slot, generation):
+            return True
+        self.stale += 1
+        return False
+
+    def _is_answer(self, crew: Crew, name: str, message: Decoded | Detected) -> bool:
+        """Take a worker's answer into the books; one about an ended lease or another's job is counted and ignored."""
+        if not self._is_lease(message.slot, message.generation):
+            return False
+        if not crew.finish(name, message.slot):
+            self.stale += 1
+            return False
+        return True

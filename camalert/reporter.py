@@ -1,0 +1,149 @@
+"""What the supervisor tells the outside: systemd, the status file, and the log about silent cameras.
+
+Mechanism, in the supervisor. Everything here is cheap, at most once a second, and never holds the loop up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from pathlib import Path
+
+import structlog
+
+from camalert import __version__, config, sdnotify, status
+from camalert.dispatch import Dispatch
+from camalert.errors import StatusError
+from camalert.lifecycle import Phase, Service
+from camalert.messages import Counted, Outcome
+from camalert.status import ChildStatus, Status
+from camalert.statusbook import Silence, StatusBook
+
+log = structlog.get_logger()
+
+TURN_S = 1.0  # how often figures are looked at
+_TROUBLES = ("warning", "error")
+
+
+class Reporter:
+    """Keep the status book and show it."""
+
+    def __init__(self, settings: config.Config, pool_bytes: int, slots_total: int) -> None:
+        now, now_utc = time.monotonic(), time.time()
+        self._folder = Path(settings.service.run_dir)
+        start = Status(
+            version=__version__,
+            name=settings.service.name,
+            pid=os.getpid(),
+            written_utc=now_utc,
+            started_utc=now_utc,
+            state=Phase.STARTING.value,
+            since_utc=now_utc,
+            pool_bytes=pool_bytes,
+            slots_total=slots_total,
+        )
+        self.book = StatusBook(start, settings.status, settings.camera, now)
+        with contextlib.suppress(StatusError):  # the first run has none
+            self.book.restore(status.read(self._folder), now, now_utc)
+        self.is_feeding = True  # the watchdog; ends when a child outlives SIGKILL
+        self._watchdog_s = sdnotify.watchdog_interval_s()
+        self._fed_at = now
+        self._turn_at = now
+        self._shown = ("", "")  # the phase and the words shown last
+
+    def next_at(self) -> float:
+        """Return when `turn` wants to be called again at the latest."""
+        return self._turn_at
+
+    def note(self, child: str, text: bytes) -> None:
+        """Take what a child has to say about a camera or a client."""
+        now = time.monotonic()
+        try:
+            note = json.loads(text)
+        except ValueError:
+            note = None
+        if not isinstance(note, dict):
+            log.warning("note_unreadable", child=child, bytes=len(text))
+            return
+        camera, peer, words = (str(note.get(key) or "") for key in ("camera", "peer", "words"))
+        if note.get("is_failure"):
+            self._tell(self.book.failed(camera, peer, words, now))
+        elif camera or peer:
+            pictures = note.get("pictures", 0)
+            self._tell(self.book.mailed(camera, peer, pictures if isinstance(pictures, int) else 0, now))
+        if note.get("level") in _TROUBLES:
+            self.book.trouble(str(note.get("event", "")), words, now)
+
+    def trouble(self, event: str, words: str) -> None:
+        """Keep a warning or an error for the status."""
+        self.book.trouble(event, words, time.monotonic())
+
+    def count(self, figures: Counted) -> None:
+        """Take the writer's figures."""
+        self.book.counted(figures.pending, figures.alerts_today, figures.detections_today)
+
+    def stored(self, pictures: int) -> None:
+        """Count a stored mail."""
+        self.book.stored(pictures, time.monotonic())
+
+    def examined(self, outcome: int) -> None:
+        """Count a concluded examination."""
+        is_failed = outcome not in (Outcome.PERSON, Outcome.NOBODY)
+        self.book.examined(time.monotonic(), is_person=outcome == Outcome.PERSON, is_failed=is_failed)
+
+    def announce_ready(self) -> None:
+        """Tell systemd that alarms are taken in."""
+        sdnotify.notify(sdnotify.READY)
+
+    def announce_reloading(self) -> None:
+        """Tell systemd that a new configuration is being taken."""
+        sdnotify.notify(sdnotify.reloading())
+
+    def announce_stopping(self, drain_s: float) -> None:
+        """Tell systemd that the service ends, and how long that may take."""
+        sdnotify.notify(sdnotify.STOPPING, sdnotify.extend_timeout(drain_s + TURN_S))
+
+    def turn(self, service: Service, dispatch: Dispatch, pids: dict[str, int], engine: str, now: float) -> None:
+        """Feed the watchdog and, at most once a second, show what has changed."""
+        if self._watchdog_s and self.is_feeding and now - self._fed_at >= self._watchdog_s / 2:
+            self._fed_at = now
+            sdnotify.notify(sdnotify.WATCHDOG)
+        is_phase_new = service.phase.value != self._shown[0]
+        if now < self._turn_at and not is_phase_new:
+            return
+        self._turn_at = now + min(TURN_S, (self._watchdog_s or TURN_S) / 2)
+        self.book.phase(service.phase.value, now, service.reason)
+        self.book.engine(engine)
+        self.book.slots(dispatch.in_flight)
+        for child in service.children.values():
+            name = child.spec.name
+            reason = "" if child.state.value == "ready" else child.reason
+            self.book.child(ChildStatus(name, child.state.value, pids.get(name, 0), child.restarts, 0.0, reason), now)
+        for silence in self.book.new_silences(now):
+            self._tell(silence)
+        self._show(service.phase, now)
+
+    def close(self) -> None:
+        """Show the last state."""
+        self._show(Phase.STOPPED, time.monotonic())
+
+    def _show(self, phase: Phase, now: float) -> None:
+        shown = self.book.render(now, time.time())
+        words = status.status_words(shown)
+        if (phase.value, words) != self._shown:
+            sdnotify.notify(sdnotify.status(words))
+        self._shown = (phase.value, words)
+        try:
+            status.write(self._folder, shown)
+        except OSError as error:
+            log.warning("status_not_written", folder=str(self._folder), error=str(error))
+
+    def _tell(self, silence: Silence | None) -> None:
+        if silence is None:
+            return
+        if silence.has_ended:
+            log.info("camera_back", camera=silence.camera, silent_days=round(silence.days, 1))
+        else:
+            log.warning("camera_silent", camera=silence.camera, silent_days=round(silence.days, 1))

@@ -1,0 +1,308 @@
+"""The supervisor's loop: it waits once for everything, asks the pure modules what follows, and does it.
+
+    camera --SMTP--> smtp --Store--> supervisor --> writer --> alerts_alert, pending   (one commit)
+                      <------ 250 ---- Stored ------+  |
+                                                      +-- Loaded --> supervisor
+                       supervisor --Decode--> decoder --Decoded-->
+                                  --Detect--> detector --Detected-->
+                                  --Conclude--> writer --> alerts_detect               (one commit)
+
+Pixels and picture bytes stay in shared memory; messages are small, one socket pair per child. This process imports no
+cv2, numpy, aiosmtpd or sqlite3, never touches a picture and never blocks: `lifecycle` decides about children,
+`dispatch` about pictures, `liveness` about who must prove to be alive; `fleet` holds the processes.
+"""
+
+from __future__ import annotations
+
+import random
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from camalert import lifecycle, messages, plan
+from camalert.config import Config
+from camalert.dispatch import SMTP, WRITER, Crew, Dispatch, Limits, Send
+from camalert.engines import EngineChoice
+from camalert.errors import CamalertError, Exit, ProtocolError
+from camalert.fleet import Fleet
+from camalert.lifecycle import Do, Role, State
+from camalert.liveness import Liveness
+from camalert.orders import Run, orders_for
+from camalert.reporter import Reporter
+
+log = structlog.get_logger()
+
+AGE_CHECK_S = 10.0  # how often the detectors' memory is looked at
+
+
+class Supervisor:
+    """Own the children and the books; `run` turns until the service has stopped.
+
+    `reread` reads the configuration anew, for SIGHUP, and raises CamalertError when it is bad.
+    """
+
+    def __init__(self, run: Run, engine: EngineChoice, reporter: Reporter, reread: Callable[[], Config]) -> None:
+        self._run = run
+        self._engine = engine
+        self._reporter = reporter
+        self._reread = reread
+        self._specs = {spec.name: spec for spec in plan.specs(run.config, run.plan)}
+        children = {name: lifecycle.Child(spec) for name, spec in self._specs.items()}
+        self._service = lifecycle.Service(children, run.config.service.drain_seconds)
+        limits = Limits(run.config.decode.deadline_seconds, run.config.detector.deadline_seconds)
+        self._dispatch = Dispatch(run.plan.layout, limits)
+        self._liveness = Liveness()
+        self._selector = selectors.DefaultSelector()
+        self._fleet = Fleet(self._selector, self._hang)
+        self._hung: set[str] = set()
+        self._age_check_at = 0.0
+        self._draw = random.Random()  # noqa: S311 - spreads restarts, guards nothing
+
+    def run(self) -> int:
+        """Run the service to its end and return its exit code."""
+        wakeup = self._catch_signals()
+        self._step(lifecycle.Begin())
+        try:
+            while self._service.phase is not lifecycle.Phase.STOPPED:
+                for key, _ in self._selector.select(self._timeout_s()):
+                    kind, name = key.data
+                    if kind == "signal":
+                        self._read_signals(wakeup)
+                    elif kind == "channel":
+                        self._fleet.read(name, self._take)
+                    elif name in self._fleet:
+                        self._bury(name)
+                self._check()
+        finally:
+            self._fleet.kill_all()
+            self._selector.close()
+            signal.set_wakeup_fd(-1)
+            wakeup.close()
+            self._signalled_end.close()
+        if self._service.reason:
+            log.error("service_failed", reason=self._service.reason, exit=self._service.exit)
+        return self._service.exit
+
+    # --- what happens -----------------------------------------------------------------------------------------------
+
+    def _catch_signals(self) -> socket.socket:
+        """Let signals wake the loop; handlers that act are where others deadlocked."""
+        wakeup, self._signalled_end = socket.socketpair()
+        wakeup.setblocking(False)
+        self._signalled_end.setblocking(False)
+        signal.set_wakeup_fd(self._signalled_end.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        self._selector.register(wakeup, selectors.EVENT_READ, ("signal", ""))
+        return wakeup
+
+    def _read_signals(self, wakeup: socket.socket) -> None:
+        for number in wakeup.recv(64):
+            if number in (signal.SIGTERM, signal.SIGINT):
+                log.info("stop_asked", signal=signal.Signals(number).name)
+                self._step(lifecycle.StopAsked())
+            elif number == signal.SIGHUP:
+                self._reload()
+
+    def _take(self, name: str, message: messages.Message) -> None:
+        """Route one message of a child; one that this child has no business sending is nonsense."""
+        now = time.monotonic()
+        self._liveness.heard(name, now)
+        role = self._specs[name].role
+        match message:
+            case messages.Ready():
+                self._greet(name, now)
+            case messages.Pong():
+                pass
+            case messages.Noted():
+                self._reporter.note(name, message.text)
+            case messages.Store() if name == SMTP:
+                self._send(self._dispatch.store(message))
+            case messages.Stored() if name == WRITER:
+                if message.code == messages.StoreCode.STORED:
+                    self._reporter.stored(message.count)
+                self._send(self._dispatch.stored(message))
+            case messages.Loaded() if name == WRITER:
+                self._send(self._dispatch.loaded(message, now))
+            case messages.Decoded() if role is Role.DECODER:
+                self._send(self._dispatch.decoded(name, message, now))
+            case messages.Detected() if role is Role.DETECTOR:
+                self._send(self._dispatch.detected(name, message, now))
+            case messages.Concluded() if name == WRITER:
+                self._reporter.examined(self._dispatch.outcome(message.slot))
+                self._send(self._dispatch.concluded(message))
+            case messages.Counted() if name == WRITER:
+                self._reporter.count(message)
+            case _:
+                raise ProtocolError(f"{name} sent {type(message).__name__}")
+
+    def _greet(self, name: str, now: float) -> None:
+        """Take a ready child into the work."""
+        log.info("child_ready", child=name, after_s=round(now - self._service.children[name].started_at, 3))
+        self._liveness.watch(name, self._specs[name].answer_s, now)
+        if name == SMTP:
+            self._send(self._dispatch.smtp_ready())
+        elif name == WRITER:
+            self._send(self._dispatch.writer_ready())
+        elif crew := self._crew(name):
+            if self._specs[name].role is Role.DETECTOR:
+                self._engine.prove()
+            self._send(self._dispatch.worker_ready(crew, name, now))
+        self._step(lifecycle.BecameReady(name))
+
+    def _bury(self, name: str) -> None:
+        """Read a dead child's last messages, collect it, and let its work go on elsewhere."""
+        before = self._service.children[name]
+        child, code = self._fleet.bury(name, self._take)
+        words = lifecycle.exit_words(code)
+        is_expected = before.rung is lifecycle.Rung.ASKED
+        (log.info if is_expected else log.warning)("child_ended", child=name, pid=child.pid, exit=words)
+        if not is_expected:
+            self._reporter.trouble("child_ended", f"{name}: {words}")
+        self._liveness.forget(name)
+        is_blameless = name in self._dispatch.busy()
+        if name == SMTP:
+            self._dispatch.smtp_gone()
+        elif name == WRITER:
+            self._dispatch.writer_gone()
+        elif crew := self._crew(name):
+            outcome = messages.Outcome.HUNG if name in self._hung else messages.Outcome.DIED
+            self._send(self._dispatch.worker_gone(crew, name, outcome, code))
+        is_engine = self._specs[name].role is Role.DETECTOR and before.state is State.STARTING
+        if is_engine and self._engine.fall_back(code, child.engine):
+            log.warning("engine_replaced", engine=self._engine.name, failed=child.engine, exit=words)
+            is_blameless = True
+        self._hung.discard(name)
+        self._step(lifecycle.Ended(name, code, is_blameless))
+
+    def _hang(self, name: str, reason: str) -> None:
+        """End a child that does not answer or cannot be understood."""
+        if name not in self._hung:
+            self._hung.add(name)
+            log.warning("child_hung", child=name, reason=reason)
+            self._step(lifecycle.Hung(name, reason, is_blameless=name in self._dispatch.busy()))
+
+    def _check(self) -> None:
+        """Look at every deadline, and tell those who watch us that the loop turns."""
+        now = time.monotonic()
+        for name in self._dispatch.overdue(now):
+            self._hang(name, "it passed the deadline of its job")
+        for name in self._liveness.silent(now):
+            self._hang(name, f"it left a ping unanswered for {self._specs[name].answer_s:.0f} s")
+        for name, number in self._liveness.due(self._dispatch.busy(), now):
+            self._fleet.send(name, messages.Ping(number))
+        if (deadline := self._service.next_deadline()) is not None and deadline <= now:
+            self._step(lifecycle.TimePassed())
+        if self._service.phase is lifecycle.Phase.DRAINING and SMTP not in self._fleet and self._dispatch.is_quiet:
+            self._step(lifecycle.Quiet())
+        self._recycle(now)
+        self._reporter.turn(self._service, self._dispatch, self._fleet.pids(), self._engine.name, now)
+
+    # --- what is done -----------------------------------------------------------------------------------------------
+
+    def _step(self, event: lifecycle.Event) -> None:
+        """Let the state machine decide, then carry its actions out."""
+        draw = self._draw.uniform(-1.0, 1.0)
+        self._service, actions = lifecycle.step(self._service, event, time.monotonic(), draw)
+        for action in actions:
+            self._act(action)
+
+    def _act(self, action: lifecycle.Action) -> None:
+        match action.do:
+            case Do.START:
+                self._start(action.name)
+            case Do.ASK:
+                self._retire(action.name)
+                self._fleet.send(action.name, messages.Stop())
+            case Do.ABORT:
+                self._fleet.signal(action.name, signal.SIGABRT)
+            case Do.KILL:
+                self._fleet.signal(action.name, signal.SIGKILL)
+            case Do.ANNOUNCE_READY:
+                self._reporter.announce_ready()
+                log.info("service_ready")
+            case Do.DRAIN:
+                log.info("service_draining", in_flight=self._dispatch.in_flight)
+                self._dispatch.drain()
+                self._reporter.announce_stopping(self._run.config.service.drain_seconds)
+            case Do.STOP:
+                log.info("service_stopping")
+                self._dispatch.drain()
+            case Do.STUCK:
+                log.error("child_unkillable", child=action.name, advice="systemd's watchdog restarts the service")
+                self._reporter.is_feeding = False
+            case Do.QUIT:
+                log.info("service_stopped", exit=self._service.exit)
+
+    def _start(self, name: str) -> None:
+        try:
+            child = self._fleet.start(orders_for(self._specs[name], self._run, self._engine.name))
+        except OSError as error:
+            log.error("child_not_started", child=name, error=str(error), advice="raise TasksMax or LimitNOFILE")
+            self._step(lifecycle.Ended(name, Exit.CANNOT_START))
+            return
+        log.info("child_started", child=name, pid=child.pid)
+
+    def _retire(self, name: str) -> None:
+        """Give no further work to a child that is asked to go."""
+        self._liveness.forget(name)
+        if name == WRITER:
+            self._dispatch.writer_leaving()
+        elif crew := self._crew(name):
+            crew.retire(name)
+
+    def _send(self, sends: list[Send]) -> None:
+        for name, message in sends:
+            self._fleet.send(name, message)
+
+    def _reload(self) -> None:
+        """Take a changed configuration: check it, then replace the children it concerns, one at a time."""
+        self._reporter.announce_reloading()
+        try:
+            config = self._reread()
+        except CamalertError as error:
+            log.error("reload_refused", error=str(error), advice="the old configuration stays in force")
+        else:
+            names, fixed = plan.replaced_by(self._run.config, config, list(self._specs.values()))
+            self._run = replace(self._run, config=config)
+            log.info("reloaded", replaces=names, needs_restart=fixed)
+            self._step(lifecycle.ReplaceAsked(tuple(names)))
+        self._reporter.announce_ready()
+
+    def _recycle(self, now: float) -> None:
+        """Replace a detector that has examined enough or grown too large: native libraries leak."""
+        if now < self._age_check_at or self._service.phase is not lifecycle.Phase.RUNNING:
+            return
+        self._age_check_at = now + AGE_CHECK_S
+        settings = self._run.config.detector
+        for name in self._fleet.pids():
+            if self._specs[name].role is not Role.DETECTOR or name in self._service.replacing:
+                continue
+            is_old = 0 < settings.recycle_pictures <= self._dispatch.examined[name]
+            if is_old or 0 < settings.recycle_bytes <= self._fleet.memory_bytes(name):
+                log.info("detector_recycled", child=name, pictures=self._dispatch.examined[name])
+                self._step(lifecycle.ReplaceAsked((name,)))
+
+    def _crew(self, name: str) -> Crew | None:
+        match self._specs[name].role:
+            case Role.DECODER:
+                return self._dispatch.decoders
+            case Role.DETECTOR:
+                return self._dispatch.detectors
+            case _:
+                return None
+
+    def _timeout_s(self) -> float:
+        deadlines = (
+            self._service.next_deadline(),
+            self._dispatch.next_deadline(),
+            self._liveness.next_at(),
+            self._reporter.next_at(),
+        )
+        nearest = min(deadline for deadline in deadlines if deadline is not None)
+        return max(0.0, nearest - time.monotonic())

@@ -1,0 +1,136 @@
+"""The start of the service: read, check, lock, allocate, bind, show the first screen, and let the supervisor run.
+
+Whatever cannot be had ends in one clear line and a named exit code; what was opened is closed again in every case.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import sys
+from pathlib import Path
+
+import structlog
+
+from camalert import __version__, firstscreen, logs, plan, pool, ports, sdlisten
+from camalert.config import Config, Listen
+from camalert.configfile import Loaded, Source, load
+from camalert.detection.choice import candidates
+from camalert.engines import EngineChoice
+from camalert.errors import CamalertError, ConfigError, Exit
+from camalert.instance import Instance
+from camalert.orders import Run
+from camalert.reporter import Reporter
+from camalert.service import Supervisor
+
+log = structlog.get_logger()
+
+
+def main(source: Source) -> int:
+    """Run the service with the configuration of `source`; return its exit code."""
+    try:
+        loaded = load(source, os.environ)
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - there is no log before the configuration
+        return Exit.CONFIG
+    logs.configure(loaded.config.log, "supervisor")
+    for notice in loaded.notices:
+        log.info("configuration_noticed", words=notice)
+    try:
+        with contextlib.ExitStack() as opened:
+            return _run(loaded, source, opened)
+    except ConfigError as error:
+        log.error("service_misconfigured", error=str(error))
+        return Exit.CONFIG
+    except CamalertError as error:
+        log.error("service_not_started", error=str(error))
+        return Exit.CANNOT_START
+
+
+def _run(loaded: Loaded, source: Source, opened: contextlib.ExitStack) -> int:
+    config = loaded.config
+    shape = plan.make(config, len(os.sched_getaffinity(0)), _memory_bytes())
+    engine = EngineChoice(candidates(config.detector))
+    instance = opened.enter_context(contextlib.closing(Instance(Path(config.service.run_dir))))
+    for name in pool.sweep(instance.prefix):
+        log.info("segment_swept", segment=name)
+    segment = pool.Pool.create(instance.segment_name, shape.layout)
+    opened.callback(segment.unlink)
+    opened.callback(segment.close)
+    listeners = _listen(config.smtp.listen, opened)
+    reporter = Reporter(config, shape.layout.size_bytes, len(shape.layout.frames))
+    opened.callback(reporter.close)
+    _show(_facts(loaded, shape, engine.name, listeners))
+    run = Run(config, shape, segment.name, listeners)
+    return Supervisor(run, engine, reporter, lambda: load(source, os.environ).config).run()
+
+
+def _listen(listen: tuple[Listen, ...], opened: contextlib.ExitStack) -> tuple[socket.socket, ...]:
+    """Take over systemd's sockets and bind the rest; smtp tells them apart by their port."""
+    passed = sdlisten.match(sdlisten.take(), listen)
+    return tuple(
+        opened.enter_context(contextlib.closing(sock))
+        for index, address in enumerate(listen)
+        for sock in passed.get(index) or [ports.bind(address)]
+    )
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _facts(loaded: Loaded, shape: plan.Plan, engine: str, listeners: tuple[socket.socket, ...]) -> firstscreen.Facts:
+    config = loaded.config
+    ports_shown = dict.fromkeys(
+        f"{sock.getsockname()[1]}{_tls_words(config, sock.getsockname()[1])}" for sock in listeners
+    )
+    return firstscreen.Facts(
+        version=__version__,
+        config_file=str(loaded.file or "none: the defaults hold"),
+        addresses=_addresses(),
+        ports=tuple(ports_shown),
+        database=config.database.path,
+        engine=engine,
+        effort=config.detector.effort,
+        detectors=shape.detectors,
+        decoders=shape.decoders,
+        pool_bytes=shape.layout.size_bytes,
+        frame_slots=len(shape.layout.frames),
+    )
+
+
+def _tls_words(config: Config, port: int) -> str:
+    tls = next((listen.tls for listen in config.smtp.listen if listen.port == port), "none")
+    return {"none": "", "starttls": " (STARTTLS)", "implicit": " (TLS)"}[tls]
+
+
+def _addresses() -> tuple[str, ...]:
+    """Return the address that this machine has towards its network, () when it has none.
+
+    Connecting a datagram socket sends nothing; it only asks the kernel which way it would go.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, RFC 5737
+        except OSError:
+            return ()
+        return (probe.getsockname()[0],)
+
+
+def _show(facts: firstscreen.Facts) -> None:
+    log.info(
+        "service_started",
+        version=facts.version,
+        config=facts.config_file,
+        ports=list(facts.ports),
+        database=facts.database,
+        engine=facts.engine,
+        effort=facts.effort,
+        detectors=facts.detectors,
+        decoders=facts.decoders,
+        pool_bytes=facts.pool_bytes,
+    )
+    if sys.stderr.isatty():
+        sys.stderr.write("\n".join(firstscreen.lines(facts)) + "\n")
+        sys.stderr.flush()
