@@ -149,12 +149,13 @@ class Database:
 
     path: str = key("var/alerts.sqlite3", path=True)
     timestamps: str = key("local", choices=("local", "utc"))
-    keep_alerts: int = key(1000, low=1, high=100_000_000, unit="rows")
-    keep_detections: int = key(1000, low=1, high=100_000_000, unit="rows")
+    keep_alerts: int = key(0, low=0, high=100_000_000, unit="rows")  # 0: as the original's trigger said, else 1000
+    keep_detections: int = key(0, low=0, high=100_000_000, unit="rows")
     keep_days: float = key(0.0, low=0, high=36_500, unit="days")  # 0: no limit by age
     keep_bytes: int = key(0, low=0, high=1 << 50, unit="bytes")  # 0: no limit by size
     busy_seconds: float = key(10.0, low=0.1, high=60, unit="s")
     journal: str = key("wal", choices=("wal", "delete"))
+    replace_corrupt: bool = key(False)  # true: set a damaged database aside and begin a new one
 
 
 @dataclass(frozen=True, slots=True)

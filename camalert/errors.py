@@ -68,3 +68,7 @@ class StoreFull(StoreError):
 
 class StatusError(CamalertError):
     """Say why the status of a service cannot be read."""
+
+
+class StoreDamaged(StoreError):
+    """Say that the database file is no sound database any more; only its owner can decide what becomes of it."""
