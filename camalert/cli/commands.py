@@ -22,6 +22,7 @@ COMMANDS = (
     Command("check", "check", "say what is wrong with the configuration and what would run"),
     Command("detect", "detect", "find people in picture files"),
     Command("send", "send", "send pictures to the service as a camera would"),
+    Command("status", "status", "say what runs, what waits and what was last"),
 )
 
 
