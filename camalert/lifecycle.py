@@ -264,11 +264,12 @@ class _Turn:
 
     def end(self, name: str, code: int, *, is_blameless: bool) -> None:
         child = self.service.children[name]
-        was_asked = child.rung is Rung.ASKED
+        is_replaced = name in self.service.replacing and child.rung >= Rung.ASKED
+        was_asked = child.rung is Rung.ASKED or is_replaced
         reason = child.reason if child.rung >= Rung.ABORTED and child.reason else exit_words(code)
         if code == Exit.CONFIG and not was_asked:
             self._fail(child, "its configuration or installation is wrong: see its log line", Exit.CONFIG)
-        elif was_asked and name not in self.service.replacing:
+        elif was_asked and not is_replaced:
             self._set(child, State.DOWN, deadline=None)
         elif not self._may_restart(child):
             self._set(child, State.DOWN, deadline=None, reason=reason)

@@ -1,0 +1,325 @@
+"""The books of the pipeline: the way of one picture, faults on it, and what holds under any order of events."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from camalert.dispatch import SMTP, WRITER, Dispatch, Limits, Send
+from camalert.messages import (
+    Conclude,
+    Concluded,
+    Decode,
+    Decoded,
+    Detect,
+    Detected,
+    Held,
+    Lend,
+    Loaded,
+    Outcome,
+    Stage,
+    Store,
+    StoreCode,
+    Stored,
+)
+from camalert.slots import Layout
+
+LAYOUT = Layout(2, 1000, 3, 1000, 3000, largest_bytes=5000)
+LIMITS = Limits(decode_s=10, detect_s=20)
+MAIL = bytes(16)
+
+
+def _up(decoders: int = 1, detectors: int = 1) -> Dispatch:
+    dispatch = Dispatch(LAYOUT, LIMITS)
+    dispatch.smtp_ready()
+    dispatch.writer_ready()
+    for number in range(decoders):
+        dispatch.worker_ready(dispatch.decoders, f"decoder-{number}", 0.0)
+    for number in range(detectors):
+        dispatch.worker_ready(dispatch.detectors, f"detector-{number}", 0.0)
+    return dispatch
+
+
+def _load(dispatch: Dispatch, slot: int, *, is_live: bool = True, tries: int = 0, is_clip: bool = False) -> list[Send]:
+    generation = dispatch.slots.generation(slot)
+    loaded = Loaded(slot, generation, slot + 100, 55, tries=tries, is_clip=is_clip, is_live=is_live)
+    return dispatch.loaded(loaded, 0.0)
+
+
+def test_picture_goes_the_whole_way() -> None:
+    """Loaded, decoded, detected, concluded, lent again."""
+    dispatch = _up()
+
+    assert _load(dispatch, 3) == [("decoder-0", Decode(3, 1, 55, 0, is_clip=False))]
+    assert dispatch.decoded("decoder-0", Decoded(3, 1, False, 1), 0.0) == [("detector-0", Detect(3, 1))]
+    concluded = dispatch.detected("detector-0", Detected(3, 1, Outcome.PERSON), 0.0)
+    assert concluded == [(WRITER, Conclude(3, 1, 103, Outcome.PERSON, Stage.DETECT, 0, 0))]
+    assert dispatch.outcome(3) == Outcome.PERSON
+    assert dispatch.concluded(Concluded(3, 1, 103)) == [(WRITER, Lend(3, 2))]
+    assert dispatch.is_quiet
+
+
+def test_picture_that_is_none_is_concluded_without_detection() -> None:
+    """A picture that cannot be decoded costs no detector."""
+    dispatch = _up()
+    _load(dispatch, 3)
+
+    sends = dispatch.decoded("decoder-0", Decoded(3, 1, True, 0), 0.0)
+
+    assert sends == [(WRITER, Conclude(3, 1, 103, Outcome.FAILED, Stage.DECODE, 0, 0))]
+
+
+def test_live_picture_overtakes_the_backlog() -> None:
+    """What happens now is examined before what happened before."""
+    dispatch = _up(decoders=0, detectors=0)
+    _load(dispatch, 3, is_live=False)
+    _load(dispatch, 4, is_live=True)
+
+    sends = dispatch.worker_ready(dispatch.decoders, "decoder-0", 0.0)
+
+    assert sends == [("decoder-0", Decode(4, 1, 55, 0, is_clip=False))]
+
+
+def test_decoder_dying_in_a_job_counts_a_try_and_frees_the_next() -> None:
+    """A picture goes down with its decoder; the writer decides whether it comes again."""
+    dispatch = _up()
+    _load(dispatch, 3, tries=1)
+
+    sends = dispatch.worker_gone(dispatch.decoders, "decoder-0", Outcome.DIED, -11)
+
+    assert sends == [(WRITER, Conclude(3, 1, 103, Outcome.DIED, Stage.DECODE, 2, -11))]
+
+
+def test_worker_without_a_job_takes_nothing_down() -> None:
+    """An idle detector's end is its own."""
+    dispatch = _up()
+
+    assert dispatch.worker_gone(dispatch.detectors, "detector-0", Outcome.DIED, -9) == []
+
+
+def test_job_past_its_deadline_is_overdue() -> None:
+    """A hung worker is found by its job."""
+    dispatch = _up()
+    _load(dispatch, 3)
+
+    assert dispatch.next_deadline() == 10.0
+    assert dispatch.overdue(9.9) == []
+    assert dispatch.overdue(10.0) == ["decoder-0"]
+    assert dispatch.busy() == frozenset({"decoder-0"})
+
+
+def test_new_writer_gets_what_its_predecessor_left() -> None:
+    """Stores and verdicts that nobody answered are asked again; what is in flight is not loaded again."""
+    dispatch = _up()
+    store = Store(0, 1, MAIL)
+    dispatch.store(store)
+    _load(dispatch, 3)
+    _load(dispatch, 4)
+    dispatch.decoded("decoder-0", Decoded(3, 1, True, 0), 0.0)
+
+    dispatch.writer_gone()
+    sends = dispatch.writer_ready()
+
+    assert sends[:2] == [(WRITER, Held(3, 1, 103)), (WRITER, Held(4, 1, 104))]
+    assert sends[2] == (WRITER, store)
+    assert sends[3] == (WRITER, Conclude(3, 1, 103, Outcome.FAILED, Stage.DECODE, 0, 0))
+    assert sends[4:] == [(WRITER, Lend(5, 2)), (WRITER, Lend(6, 2))]
+
+
+def test_store_while_the_writer_is_away_waits_for_the_next() -> None:
+    """A camera's mail outlives the writer."""
+    dispatch = _up()
+    dispatch.writer_gone()
+    store = Store(0, 1, MAIL)
+
+    assert dispatch.store(store) == []
+    assert (WRITER, store) in dispatch.writer_ready()
+
+
+def test_new_smtp_is_told_which_slots_still_wait() -> None:
+    """A slot with an open Store is not given to the next mail."""
+    dispatch = _up()
+    dispatch.store(Store(1, 7, MAIL))
+    dispatch.smtp_gone()
+
+    assert dispatch.smtp_ready() == [(SMTP, Held(1, 7, 0))]
+    stored = Stored(1, 7, MAIL, StoreCode.STORED, 1, 1)
+    assert dispatch.stored(stored) == [(SMTP, stored)]
+    assert dispatch.stored(stored) == []
+
+
+def test_clip_examines_each_of_its_pictures() -> None:
+    """One person in one picture of a clip makes the clip a hit."""
+    dispatch = _up()
+
+    assert _load(dispatch, 6, is_clip=True) == [("decoder-0", Decode(6, 1, 55, 0, is_clip=True))]
+    dispatch.decoded("decoder-0", Decoded(6, 1, False, 2), 0.0)
+    sends = dispatch.detected("detector-0", Detected(6, 1, Outcome.PERSON), 0.0)
+    assert sends == [("decoder-0", Decode(6, 1, 55, 1, is_clip=False))]
+    dispatch.decoded("decoder-0", Decoded(6, 1, False, 2), 0.0)
+    sends = dispatch.detected("detector-0", Detected(6, 1, Outcome.NOBODY), 0.0)
+    assert sends == [(WRITER, Conclude(6, 1, 106, Outcome.PERSON, Stage.DETECT, 0, 0))]
+
+
+def test_drain_leaves_waiting_pictures_pending_and_finishes_the_rest() -> None:
+    """Nothing new is begun, nothing begun is lost."""
+    dispatch = _up(detectors=0)
+    _load(dispatch, 3)
+    _load(dispatch, 4)
+
+    dispatch.drain()
+
+    assert dispatch.in_flight == 1
+    assert dispatch.decoded("decoder-0", Decoded(3, 1, False, 1), 0.0) == []
+    assert dispatch.is_quiet
+
+
+def test_message_of_an_ended_lease_changes_nothing() -> None:
+    """A late answer is about a slot that is somebody else's by now."""
+    dispatch = _up()
+    _load(dispatch, 3)
+
+    assert dispatch.decoded("decoder-0", Decoded(3, 9, False, 1), 0.0) == []
+    assert dispatch.detected("detector-0", Detected(4, 1, Outcome.NOBODY), 0.0) == []
+    assert dispatch.concluded(Concluded(3, 9, 103)) == []
+    assert dispatch.stale == 3
+    assert dispatch.busy() == frozenset({"decoder-0"})
+
+
+def test_retired_worker_finishes_and_gets_no_further_job() -> None:
+    """A detector about to be replaced is not given what it would take down."""
+    dispatch = _up()
+    _load(dispatch, 3)
+    dispatch.decoders.retire("decoder-0")
+    dispatch.decoded("decoder-0", Decoded(3, 1, False, 1), 0.0)
+
+    assert _load(dispatch, 4) == []
+
+
+class PipelineMachine(RuleBasedStateMachine):
+    """Children that come, go and answer in any order, and the one question that counts: where is every slot?"""
+
+    @initialize()
+    def begin(self) -> None:
+        self.dispatch = Dispatch(LAYOUT, LIMITS)
+        self.inbox: dict[str, list[object]] = {}
+        self.lent: dict[int, int] = {}
+        self.in_flight: set[int] = set()
+        self.next_id = 1
+
+    def deliver(self, sends: list[Send]) -> None:
+        for name, message in sends:
+            assert name in self.inbox, f"{message} to {name}, which is not there"
+            self.inbox[name].append(message)
+
+    @precondition(lambda self: WRITER not in self.inbox)
+    @rule()
+    def writer_comes(self) -> None:
+        self.inbox[WRITER] = []
+        self.in_flight = set()
+        self.deliver(self.dispatch.writer_ready())
+
+    @precondition(lambda self: WRITER in self.inbox)
+    @rule()
+    def writer_dies(self) -> None:
+        del self.inbox[WRITER]
+        self.lent.clear()
+        self.dispatch.writer_gone()
+
+    @precondition(lambda self: self.inbox.get(WRITER))
+    @rule()
+    def writer_reads(self) -> None:
+        message = self.inbox[WRITER].pop(0)
+        match message:
+            case Lend(slot, generation):
+                assert slot not in self.lent
+                self.lent[slot] = generation
+            case Held(_, _, alert_id):
+                self.in_flight.add(alert_id)
+            case Conclude():
+                self.in_flight.discard(message.alert_id)
+                answer = Concluded(message.slot, message.generation, message.alert_id)
+                self.deliver(self.dispatch.concluded(answer))
+
+    @precondition(lambda self: WRITER in self.inbox and self.lent)
+    @rule(is_live=st.booleans(), is_clip=st.booleans())
+    def writer_loads(self, is_live: bool, is_clip: bool) -> None:
+        slot, generation = self.lent.popitem()
+        self.in_flight.add(self.next_id)
+        loaded = Loaded(slot, generation, self.next_id, 9, tries=0, is_clip=is_clip, is_live=is_live)
+        self.next_id += 1
+        self.deliver(self.dispatch.loaded(loaded, 0.0))
+
+    def crew_of(self, name: str) -> object:
+        return self.dispatch.decoders if name.startswith("decoder") else self.dispatch.detectors
+
+    @rule(name=st.sampled_from(["decoder-1", "decoder-2", "detector-1", "detector-2"]))
+    def worker_comes_or_dies(self, name: str) -> None:
+        crew = self.crew_of(name)
+        if name in self.inbox:
+            del self.inbox[name]
+            self.deliver(self.dispatch.worker_gone(crew, name, Outcome.DIED, -9))
+        else:
+            self.inbox[name] = []
+            self.deliver(self.dispatch.worker_ready(crew, name, 0.0))
+
+    @rule(data=st.data(), is_failed=st.booleans(), pictures=st.integers(1, 3))
+    def worker_answers(self, data: st.DataObject, is_failed: bool, pictures: int) -> None:
+        busy = sorted(name for name, inbox in self.inbox.items() if inbox and name != WRITER)
+        if not busy:
+            return
+        name = data.draw(st.sampled_from(busy))
+        match self.inbox[name].pop(0):
+            case Decode() as job:
+                answer = Decoded(job.slot, job.generation, is_failed, pictures)
+                self.deliver(self.dispatch.decoded(name, answer, 0.0))
+            case Detect() as job:
+                outcome = Outcome.FAILED if is_failed else Outcome.PERSON
+                self.deliver(self.dispatch.detected(name, Detected(job.slot, job.generation, outcome), 0.0))
+
+    @invariant()
+    def every_frame_slot_is_accounted_for(self) -> None:
+        """With a writer present no slot lies idle, and none has two owners."""
+        slots = self.dispatch.slots
+        owned = [slots.owner(slot) for slot in LAYOUT.frames]
+        if WRITER in self.inbox:
+            assert None not in owned
+        assert self.dispatch.stale == 0
+        jobs = [slot for crew in (self.dispatch.decoders, self.dispatch.detectors) for slot, _ in crew.jobs.values()]
+        queued = [
+            slot for crew in (self.dispatch.decoders, self.dispatch.detectors) for slot in (*crew.live, *crew.backlog)
+        ]
+        assert len(jobs + queued) == len(set(jobs + queued))
+        assert all(crew.idle == list(dict.fromkeys(crew.idle)) for crew in (self.dispatch.decoders,))
+
+    def teardown(self) -> None:
+        """Let everything finish: every slot comes back."""
+        if not hasattr(self, "dispatch"):
+            return
+        if WRITER not in self.inbox:
+            self.writer_comes()
+        for name in ("decoder-1", "detector-1"):
+            if name not in self.inbox:
+                self.worker_comes_or_dies(name)
+        for _ in range(200):
+            for name in list(self.inbox):
+                while self.inbox.get(name):
+                    if name == WRITER:
+                        self.writer_reads()
+                    else:
+                        self._answer(name)
+        assert self.dispatch.is_quiet
+        assert len(self.lent) == len(LAYOUT.frames)
+
+    def _answer(self, name: str) -> None:
+        match self.inbox[name].pop(0):
+            case Decode() as job:
+                self.deliver(self.dispatch.decoded(name, Decoded(job.slot, job.generation, False, 1), 0.0))
+            case Detect() as job:
+                answer = Detected(job.slot, job.generation, Outcome.NOBODY)
+                self.deliver(self.dispatch.detected(name, answer, 0.0))
+
+
+TestPipeline = PipelineMachine.TestCase
+TestPipeline.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)

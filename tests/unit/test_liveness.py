@@ -1,0 +1,70 @@
+"""Who must prove to be alive, and when."""
+
+from __future__ import annotations
+
+from camalert.liveness import PING_EVERY_S, Liveness
+
+NOBODY: frozenset[str] = frozenset()
+
+
+def _watching(answer_s: float = 10) -> Liveness:
+    liveness = Liveness()
+    liveness.watch("smtp", answer_s, 0.0)
+    return liveness
+
+
+def test_liveness_idle_child_is_pinged_once() -> None:
+    """One question at a time."""
+    liveness = _watching()
+
+    assert liveness.due(NOBODY, PING_EVERY_S - 0.1) == []
+    assert liveness.due(NOBODY, PING_EVERY_S) == [("smtp", 1)]
+    assert liveness.due(NOBODY, PING_EVERY_S + 1) == []
+
+
+def test_liveness_any_message_is_a_sign_of_life() -> None:
+    """A child that works need not be asked."""
+    liveness = _watching()
+    liveness.due(NOBODY, PING_EVERY_S)
+
+    liveness.heard("smtp", 6.0)
+
+    assert liveness.silent(100.0) == []
+    assert liveness.due(NOBODY, 6.0 + PING_EVERY_S) == [("smtp", 2)]
+
+
+def test_liveness_unanswered_ping_is_silence() -> None:
+    """A loop that hangs is found within its time to answer."""
+    liveness = _watching(answer_s=10)
+    liveness.due(NOBODY, PING_EVERY_S)
+
+    assert liveness.silent(PING_EVERY_S + 9.9) == []
+    assert liveness.silent(PING_EVERY_S + 10) == ["smtp"]
+
+
+def test_liveness_busy_child_has_its_jobs_deadline_instead() -> None:
+    """A long detection is no silence."""
+    liveness = _watching()
+
+    assert liveness.due(frozenset({"smtp"}), 50.0) == []
+    assert liveness.silent(100.0) == []
+
+
+def test_liveness_forgotten_child_is_never_silent() -> None:
+    """What is asked to leave need not answer."""
+    liveness = _watching()
+    liveness.due(NOBODY, PING_EVERY_S)
+
+    liveness.forget("smtp")
+
+    assert liveness.silent(1000.0) == []
+    assert liveness.next_at() is None
+
+
+def test_liveness_next_at_is_when_something_changes() -> None:
+    """The loop may sleep exactly until then."""
+    liveness = _watching(answer_s=10)
+
+    assert liveness.next_at() == PING_EVERY_S
+    liveness.due(NOBODY, PING_EVERY_S)
+    assert liveness.next_at() == PING_EVERY_S + 10
