@@ -77,9 +77,12 @@ def test_channel_outbox_is_bounded(ends: tuple[ParentChannel, Channel], monkeypa
     parent, _ = ends
     monkeypatch.setattr(channel, "OUTBOX_MESSAGES", 10)
 
-    with pytest.raises(ChannelClosed, match="unread"):
+    def send_for_ever() -> None:
         for _ in range(5000):
             parent.send(Ping(1))
+
+    with pytest.raises(ChannelClosed, match="unread"):
+        send_for_ever()
 
 
 def test_channel_garbage_is_a_protocol_error(ends: tuple[ParentChannel, Channel]) -> None:
