@@ -2,7 +2,7 @@
 
 Pure: messages in, messages out, `now` as an argument. The supervisor feeds it and sends what it returns.
 
-    Store, Stored         between smtp and writer; an unanswered Store is repeated to the next writer
+    Store, Stored         between intake and writer; an unanswered Store is repeated to the next writer
     Lend -> Loaded -> Decode -> Decoded -> Detect -> Detected -> Conclude -> Concluded -> Lend ...
 
 Live pictures go before the backlog at every step. A worker that ends or hangs in a job takes its picture down with it:
@@ -33,7 +33,6 @@ from camalert.messages import (
 from camalert.slots import Layout, SlotTable
 
 WRITER = "writer"
-SMTP = "smtp"
 QUEUED = "queued"
 
 Send = tuple[str, Message]
@@ -116,9 +115,9 @@ class Dispatch:
         self.examined: collections.Counter[str] = collections.Counter()  # pictures by detector, since its start
         self.stale = 0  # messages about leases that had ended
         self._work: dict[int, Work] = {}
-        self._stores: dict[bytes, Store] = {}
+        self._stores: dict[bytes, tuple[str, Store]] = {}  # by mail: who asked, and what
         self._has_writer = False
-        self._has_smtp = False
+        self._intakes: set[str] = set()  # the intake children that are there
         self._is_draining = False
 
     @property
@@ -152,14 +151,16 @@ class Dispatch:
 
     # --- children come and go ---------------------------------------------------------------------------------------
 
-    def smtp_ready(self) -> list[Send]:
-        """Tell a new smtp process which intake slots still wait for the answer to its predecessor's Store."""
-        self._has_smtp = True
-        return [(SMTP, Held(store.slot, store.generation, 0)) for store in self._stores.values()]
+    def intake_ready(self, name: str) -> list[Send]:
+        """Tell a new intake child which slots still wait for the answer to its predecessor's Store."""
+        self._intakes.add(name)
+        return [
+            (name, Held(store.slot, store.generation, 0)) for asker, store in self._stores.values() if asker == name
+        ]
 
-    def smtp_gone(self) -> None:
-        """Note that no smtp process is there; its open Stores stay open."""
-        self._has_smtp = False
+    def intake_gone(self, name: str) -> None:
+        """Note that an intake child is away; its open Stores stay open."""
+        self._intakes.discard(name)
 
     def writer_ready(self) -> list[Send]:
         """Tell a new writer what is in flight, what its predecessor left unanswered, and which slots are free."""
@@ -167,7 +168,7 @@ class Dispatch:
         sends: list[Send] = [
             (WRITER, Held(slot, work.loaded.generation, work.loaded.alert_id)) for slot, work in self._work.items()
         ]
-        sends += [(WRITER, store) for store in self._stores.values()]
+        sends += [(WRITER, store) for _, store in self._stores.values()]
         sends += [(WRITER, work.conclude) for work in self._work.values() if work.conclude]
         return sends + self._lend()
 
@@ -206,17 +207,17 @@ class Dispatch:
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
-    def store(self, message: Store) -> list[Send]:
+    def store(self, asker: str, message: Store) -> list[Send]:
         """Pass a mail on to the writer, and remember it until it is answered."""
-        self._stores[message.mail_id] = message
+        self._stores[message.mail_id] = (asker, message)
         return [(WRITER, message)] if self._has_writer else []
 
     def stored(self, message: Stored) -> list[Send]:
-        """Pass the writer's answer back to smtp."""
-        if self._stores.pop(message.mail_id, None) is None:
+        """Pass the writer's answer back to whoever asked."""
+        asker, _ = self._stores.pop(message.mail_id, ("", None))
+        if not asker:
             self.stale += 1
-            return []
-        return [(SMTP, message)] if self._has_smtp else []
+        return [(asker, message)] if asker in self._intakes else []
 
     def loaded(self, message: Loaded, now: float) -> list[Send]:
         """Queue a picture that the writer loaded."""

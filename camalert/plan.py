@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from camalert.config import Config
-from camalert.dispatch import SMTP, WRITER
+from camalert.dispatch import WRITER
 from camalert.errors import ConfigError
 from camalert.lifecycle import ChildSpec, Role
 from camalert.slots import Layout
@@ -59,7 +59,7 @@ def specs(config: Config, plan: Plan) -> list[ChildSpec]:
     children = [
         ChildSpec(WRITER, Role.WRITER, "camalert.writer:main", is_vital=True, ready_s=120, grace_s=writer_answer_s,
                   answer_s=writer_answer_s),
-        ChildSpec(SMTP, Role.INTAKE, "camalert.smtp.process:main", is_vital=True, ready_s=30,
+        ChildSpec("smtp", Role.INTAKE, "camalert.smtp.process:main", is_vital=True, ready_s=30,
                   grace_s=config.service.drain_seconds),
     ]  # fmt: skip
     children += [

@@ -26,7 +26,7 @@ import structlog
 
 from camalert import lifecycle, messages, plan
 from camalert.config import Config
-from camalert.dispatch import SMTP, WRITER, Crew, Dispatch, Limits, Send
+from camalert.dispatch import WRITER, Crew, Dispatch, Limits, Send
 from camalert.engines import EngineChoice
 from camalert.errors import CamalertError, Exit, ProtocolError
 from camalert.fleet import Fleet
@@ -121,8 +121,8 @@ class Supervisor:
                 pass
             case messages.Noted():
                 self._reporter.note(name, message.text)
-            case messages.Store() if name == SMTP:
-                self._send(self._dispatch.store(message))
+            case messages.Store() if role is Role.INTAKE:
+                self._send(self._dispatch.store(name, message))
             case messages.Stored() if name == WRITER:
                 if message.code == messages.StoreCode.STORED:
                     self._reporter.stored(message.count)
@@ -145,8 +145,8 @@ class Supervisor:
         """Take a ready child into the work."""
         log.info("child_ready", child=name, after_s=round(now - self._service.children[name].started_at, 3))
         self._liveness.watch(name, self._specs[name].answer_s, now)
-        if name == SMTP:
-            self._send(self._dispatch.smtp_ready())
+        if self._specs[name].role is Role.INTAKE:
+            self._send(self._dispatch.intake_ready(name))
         elif name == WRITER:
             self._send(self._dispatch.writer_ready())
         elif crew := self._crew(name):
@@ -166,14 +166,15 @@ class Supervisor:
             self._reporter.trouble("child_ended", f"{name}: {words}")
         self._liveness.forget(name)
         is_blameless = name in self._dispatch.busy()
-        if name == SMTP:
-            self._dispatch.smtp_gone()
+        role = self._specs[name].role
+        if role is Role.INTAKE:
+            self._dispatch.intake_gone(name)
         elif name == WRITER:
             self._dispatch.writer_gone()
         elif crew := self._crew(name):
             outcome = messages.Outcome.HUNG if name in self._hung else messages.Outcome.DIED
             self._send(self._dispatch.worker_gone(crew, name, outcome, code))
-        is_engine = self._specs[name].role is Role.DETECTOR and before.state is State.STARTING
+        is_engine = role is Role.DETECTOR and before.state is State.STARTING
         if is_engine and self._engine.fall_back(code, child.engine):
             log.warning("engine_replaced", engine=self._engine.name, failed=child.engine, exit=words)
             is_blameless = True
@@ -198,8 +199,9 @@ class Supervisor:
             self._fleet.send(name, messages.Ping(number))
         if (deadline := self._service.next_deadline()) is not None and deadline <= now:
             self._step(lifecycle.TimePassed())
-        if self._service.phase is lifecycle.Phase.DRAINING and SMTP not in self._fleet and self._dispatch.is_quiet:
-            self._step(lifecycle.Quiet())
+        if self._service.phase is lifecycle.Phase.DRAINING and self._dispatch.is_quiet:
+            if not any(self._specs[name].role is Role.INTAKE for name in self._fleet.pids()):
+                self._step(lifecycle.Quiet())
         self._recycle(now)
         self._reporter.turn(self._service, self._dispatch, self._fleet.pids(), self._engine.name, now)
 

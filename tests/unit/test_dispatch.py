@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from camalert.dispatch import SMTP, WRITER, Dispatch, Limits, Send
+from camalert.dispatch import WRITER, Dispatch, Limits, Send
 from camalert.messages import (
     Conclude,
     Concluded,
@@ -32,7 +32,7 @@ MAIL = bytes(16)
 
 def _up(decoders: int = 1, detectors: int = 1) -> Dispatch:
     dispatch = Dispatch(LAYOUT, LIMITS)
-    dispatch.smtp_ready()
+    dispatch.intake_ready("smtp")
     dispatch.writer_ready()
     for number in range(decoders):
         dispatch.worker_ready(dispatch.decoders, f"decoder-{number}", 0.0)
@@ -113,7 +113,7 @@ def test_new_writer_gets_what_its_predecessor_left() -> None:
     """Stores and verdicts that nobody answered are asked again; what is in flight is not loaded again."""
     dispatch = _up()
     store = Store(0, 1, MAIL)
-    dispatch.store(store)
+    dispatch.store("smtp", store)
     _load(dispatch, 3)
     _load(dispatch, 4)
     dispatch.decoded("decoder-0", Decoded(3, 1, True, 0), 0.0)
@@ -133,20 +133,31 @@ def test_store_while_the_writer_is_away_waits_for_the_next() -> None:
     dispatch.writer_gone()
     store = Store(0, 1, MAIL)
 
-    assert dispatch.store(store) == []
+    assert dispatch.store("smtp", store) == []
     assert (WRITER, store) in dispatch.writer_ready()
 
 
 def test_new_smtp_is_told_which_slots_still_wait() -> None:
     """A slot with an open Store is not given to the next mail."""
     dispatch = _up()
-    dispatch.store(Store(1, 7, MAIL))
-    dispatch.smtp_gone()
+    dispatch.store("smtp", Store(1, 7, MAIL))
+    dispatch.intake_gone("smtp")
 
-    assert dispatch.smtp_ready() == [(SMTP, Held(1, 7, 0))]
+    assert dispatch.intake_ready("smtp") == [("smtp", Held(1, 7, 0))]
     stored = Stored(1, 7, MAIL, StoreCode.STORED, 1, 1)
-    assert dispatch.stored(stored) == [(SMTP, stored)]
+    assert dispatch.stored(stored) == [("smtp", stored)]
     assert dispatch.stored(stored) == []
+
+
+def test_answers_go_to_the_intake_that_asked() -> None:
+    """smtp and the folder watcher never get each other's answers."""
+    dispatch = _up()
+    dispatch.intake_ready("folder")
+    dispatch.store("folder", Store(1, 7, MAIL))
+
+    stored = Stored(1, 7, MAIL, StoreCode.STORED, 1, 1)
+
+    assert dispatch.stored(stored) == [("folder", stored)]
 
 
 def test_clip_examines_each_of_its_pictures() -> None:
