@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from camalert.patterns import check_network, check_pattern
 from camalert.polygon import parse_polygon
 
 
@@ -57,6 +58,23 @@ class Listen:
     host: str = key("")  # empty: all addresses, IPv4 and IPv6
     port: int = key(1025, low=0, high=65535)
     tls: str = key("none", choices=("none", "starttls", "implicit"))
+    allow: tuple[str, ...] = key((), check=check_network)  # (): as smtp.allow
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A login that cameras may use."""
+
+    name: str = key("")
+    password: str = key("", secret=True)  # as `camalert hash-password` prints it
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Who may log in; a login is offered in any case but "none", because some cameras send nothing without one."""
+
+    accept: str = key("any", choices=("any", "users", "none"))
+    user: tuple[User, ...] = key(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +83,18 @@ class Smtp:
 
     hostname: str = key("camalert")
     listen: tuple[Listen, ...] = key((Listen(),))
-    allow: tuple[str, ...] = key(("private",))  # "private" or networks such as 192.168.1.0/24
+    # "private" or networks such as 192.168.1.0/24
+    allow: tuple[str, ...] = key(("private",), check=check_network)
+    auth: Auth = Auth()
+    max_connections: int = key(200, low=1, high=10_000)
+    max_connections_per_address: int = key(100, low=1, high=10_000)
+    mails_per_minute: int = key(0, low=0, high=100_000)  # of one address; 0: no limit
+    command_line_bytes: int = key(4096, low=512, high=65_536, unit="bytes")
+    command_seconds: float = key(60.0, low=1, high=3600, unit="s")
+    mail_seconds: float = key(300.0, low=5, high=7200, unit="s")
+    certificate: str = key("var/tls/certificate.pem", path=True)
+    private_key: str = key("var/tls/key.pem", path=True)
+    min_tls: str = key("1.2", choices=("1.0", "1.1", "1.2", "1.3"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +157,26 @@ class Area:
 
 
 @dataclass(frozen=True, slots=True)
+class Match:
+    """Patterns that tell a camera's mails; all that are given must fit.
+
+    Named groups `camera`, `event` and `time` in subject and body take these out of the mail.
+    """
+
+    recipient: str = key("", check=check_pattern)
+    sender: str = key("", check=check_pattern)
+    login: str = key("", check=check_pattern)
+    address: str = key("", check=check_pattern)  # of the client
+    subject: str = key("", check=check_pattern)
+    body: str = key("", check=check_pattern)
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
-    """What is different for one camera. Its name is the one that its mails give it."""
+    """What is different for one camera. Its name is the one that its mails give it, unless `match` tells its mails."""
 
     name: str = key("")
+    match: Match = Match()
     # detection
     examine: bool = key(True)  # false: only store its pictures
     threshold: float = key(0.0, low=0.0, high=1.0)  # 0: the detector's

@@ -131,7 +131,7 @@ class _Reader:
     def _list(self, annotation: Any, raw: Any, path: KeyPath, metadata: Mapping[str, Any]) -> tuple[Any, ...] | None:
         parts = typing.get_args(annotation)
         is_open = len(parts) == 2 and parts[1] is Ellipsis
-        if not isinstance(raw, list):
+        if not isinstance(raw, (list, tuple)):  # a tuple: the default of a list that is partly overridden
             if table_of(parts[0]):
                 self._report(path, f"is a list of tables: write [[{dotted(path)}]] with double brackets")
             else:
