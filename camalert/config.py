@@ -228,6 +228,22 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """The review site: where pictures are looked at."""
+
+    enabled: bool = key(True)
+    host: str = key("")  # empty: all addresses, IPv4 and IPv6
+    port: int = key(8025, low=0, high=65535)
+    path: str = key("")  # such as "/camalert" behind a web server that serves other things too
+    allow: tuple[str, ...] = key(("private",))  # "private" or networks, as in smtp.allow
+    hosts: tuple[str, ...] = key(())  # names of this site besides local ones and private addresses
+    proxies: tuple[str, ...] = key(("127.0.0.0/8", "::1/128"))  # whose X-Forwarded-* headers are believed
+    data_dir: str = key("var/review", path=True)
+    session_days: float = key(30.0, low=0.01, high=400, unit="days")
+    thumbnails: int = key(20_000, low=100, high=10_000_000, unit="rows")
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Hold the whole configuration; every path is absolute once `configfile` has read it."""
 
@@ -242,3 +258,4 @@ class Config:
     log: Log = Log()
     status: Status = Status()
     metrics: Metrics = Metrics()
+    review: Review = Review()
