@@ -22,6 +22,8 @@ COMMANDS = (
     Command("check", "check", "say what is wrong with the configuration and what would run"),
     Command("detect", "detect", "find people in picture files"),
     Command("send", "send", "send pictures to the service as a camera would"),
+    Command("init-db", "init_db", "make the database, or bring it up to date"),
+    Command("backup", "backup", "copy the database while it is in use"),
     Command("status", "status", "say what runs, what waits and what was last"),
 )
 

@@ -18,11 +18,11 @@ class Progress:
     """Show how far a known number of steps has come; use it as a context manager."""
 
     def __init__(self, total: int, what: str, stream: TextIO | None = None) -> None:
-        """Begin with none of `total` done; `what` names the steps ("pictures")."""
+        """Begin with none of `total` (0: not known yet) done; `what` names the steps ("pictures")."""
         self._total = total
         self._what = what
         self._stream = sys.stderr if stream is None else stream
-        self._is_shown = self._stream.isatty() and total > 0
+        self._is_terminal = self._stream.isatty()
         self._done = 0
         self._started_at = time.monotonic()
         self._redraw_at = 0.0
@@ -32,17 +32,22 @@ class Progress:
         self._done += count
         self.draw()
 
+    def reach(self, done: int, total: int) -> None:
+        """Note how many of how many steps are done, where the total is known on the way only."""
+        self._done, self._total = done, total
+        self.draw()
+
     def draw(self) -> None:
         """Draw the line again, when it is time to."""
         now = time.monotonic()
-        if self._is_shown and now >= self._redraw_at:
+        if self._is_terminal and self._total and now >= self._redraw_at:
             self._redraw_at = now + REDRAW_S
             self._stream.write("\r\x1b[K" + bar(self._done, self._total, self._what, now - self._started_at))
             self._stream.flush()
 
     def clear(self) -> None:
         """Take the line away, so that something else can be printed."""
-        if self._is_shown:
+        if self._is_terminal:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._redraw_at = 0.0
