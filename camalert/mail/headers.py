@@ -1,0 +1,111 @@
+"""The header block of a mail or a part, as cameras write it: folded wrongly, unfinished, without its blank line.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from dataclasses import dataclass
+
+from camalert.mail.charsets import text_of
+from camalert.mail.region import Region
+
+MAX_BLOCK_BYTES = 262_144  # a header block beyond this is no header block
+MAX_LINES = 2000
+
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:[ \t]*(.*)", re.DOTALL)
+# A line that is surely a header, whatever stands around it.
+_KNOWN = re.compile(
+    rb"[ \t]*(?:content-(?:type|transfer-encoding|disposition|id|location)|mime-version|subject|from|to|date|message-id"
+    rb"|x-mailer|x-priority|reply-to|received|return-path)[ \t]*:",
+    re.IGNORECASE,
+)
+_PARAMETER = re.compile(
+    rb"""[;\s]\s*([A-Za-z0-9!#$%&+^_`{}|~.-]+(?:\*\d+)?\*?)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^;\r\n]*))""", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """The fields of a header block, names in lower case, in their order; values are raw."""
+
+    fields: tuple[tuple[str, bytes], ...] = ()
+
+    def raw(self, name: str) -> bytes:
+        """Return the first field of that name, b"" when there is none."""
+        return next((value for found, value in self.fields if found == name), b"")
+
+    def token(self, name: str) -> str:
+        """Return a field's value without its parameters, in lower case."""
+        return self.raw(name).partition(b";")[0].strip().decode("latin-1").lower()
+
+    @property
+    def media_type(self) -> str:
+        """Return the declared media type, "" when none is declared."""
+        words = self.token("content-type").split()
+        return words[0].rstrip(",") if words else ""
+
+    def parameter(self, name: str, wanted: str) -> str:
+        """Return a parameter of a structured field, "" when it is not there.
+
+        Source: RFC 2231 for continuations and character sets; quotes without an end and missing semicolons are in the
+            field.
+        """
+        pieces: dict[int, bytes] = {}
+        charset = ""
+        for key, quoted, bare in _PARAMETER.findall(b";" + self.raw(name).partition(b";")[2]) or _PARAMETER.findall(
+            self.raw(name)
+        ):
+            stem, *extras = key.decode("latin-1").lower().split("*")
+            if stem != wanted:
+                continue
+            value = re.sub(rb"\\(.)", rb"\1", quoted) if quoted else bare.strip()
+            number = int(extras[0]) if extras and extras[0].isdigit() else 0
+            if extras and extras[-1] == "":  # a trailing star: per cent encoded, the first piece names the charset
+                if number == 0 and value.count(b"'") >= 2:
+                    declared, _, value = value.split(b"'", 2)
+                    charset = declared.decode("latin-1")
+                value = urllib.parse.unquote_to_bytes(value)
+            pieces.setdefault(number, value)
+        joined = b"".join(pieces[number] for number in sorted(pieces))
+        return text_of(re.sub(rb"\r?\n[ \t]*", b" ", joined), charset)
+
+    @property
+    def boundary(self) -> bytes:
+        """Return the declared boundary, b"" when there is none."""
+        value = self.raw("content-type")
+        found = re.search(rb"""boundary\s*=\s*(?:"([^"\r\n]*)|'([^'\r\n]*)'|([^;\r\n"]*))""", value, re.IGNORECASE)
+        return (found[1] or found[2] or found[3] or b"").rstrip() if found else b""
+
+
+def split(region: Region) -> tuple[Headers, Region]:
+    """Split a message or part into its headers and its body.
+
+    The headers end at the blank line, or where something begins that cannot be a header: firmware that forgets the
+    blank line is in the field, and so are stray lines between headers.
+    """
+    fields: list[tuple[str, bytes]] = []
+    at = region.start
+    if region.head(5) in (b"From ", b">From"):  # an mbox line
+        at = region.line_end(at)
+    end = min(region.end, at + MAX_BLOCK_BYTES)
+    for _ in range(MAX_LINES):
+        if at >= end:
+            break
+        after = region.line_end(at)
+        if after - at > MAX_BLOCK_BYTES:  # a line of data
+            break
+        line = bytes(region.source[at:after]).rstrip(b"\r\n")
+        if not line.strip():
+            return Headers(tuple(fields)), region.between(after, region.end)
+        if line[:1] in b" \t" and fields and not _KNOWN.match(line):
+            name, value = fields[-1]
+            fields[-1] = (name, value + b"\r\n" + line)
+        elif (field := _FIELD.fullmatch(line.strip())) and not line.startswith(b"--"):
+            fields.append((field[1].decode("latin-1").lower(), field[2]))
+        elif line.startswith(b"--") or not _KNOWN.match(bytes(region.source[after : after + 80])):
+            break
+        at = after
+    return Headers(tuple(fields)), region.between(at, region.end)

@@ -1,0 +1,176 @@
+"""Content transfer encodings, as sloppy as cameras write them: encoded region in, decoded pieces out.
+
+Pure. A decoder never fails: what cannot be decoded is left out, and the magic bytes of the result decide whether it is
+a picture at all.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterator
+
+from camalert.mail.region import Region
+
+TAIL_BYTES = 2048  # a relay's advertisement below a picture is shorter
+MAX_TWICE_BYTES = 3_145_728  # what is encoded twice is decoded as a whole, up to this size
+
+_WHITE = b"\r\n\t "
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")  # RFC 4648, section 5
+_ALIEN = bytes(set(range(256)) - set(_ALPHABET) - set(b"="))
+_DATA_LINE = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+_QUOTED_PAD = re.compile(rb"=3D\s*$")
+
+BASE64 = "base64"
+QUOTED = "quoted-printable"
+UU = "uuencode"
+IDENTITY = "identity"
+
+_NAMES = {
+    "base64": BASE64,
+    "base-64": BASE64,
+    "b": BASE64,
+    "quoted-printable": QUOTED,
+    "quotedprintable": QUOTED,
+    "q": QUOTED,
+    "x-uuencode": UU,
+    "uuencode": UU,
+    "x-uue": UU,
+    "uue": UU,
+}
+
+
+def encoding_named(value: str) -> str:
+    """Return our name of a declared transfer encoding; what is unknown leaves the bytes as they are."""
+    word = value.strip().strip("\"'").lower().partition(";")[0].split()
+    return _NAMES.get(word[0], IDENTITY) if word else IDENTITY
+
+
+def decoded(region: Region, encoding: str) -> Iterator[bytes]:
+    """Decode a region piece by piece."""
+    match encoding:
+        case "base64":
+            return _base64(region)
+        case "quoted-printable":
+            return _quoted(region)
+        case "uuencode":
+            return _uu(region)
+        case _:
+            return region.pieces()
+
+
+def decoded_head(region: Region, encoding: str, count: int) -> bytes:
+    """Decode no more than needed for the first `count` bytes."""
+    window = region.between(region.start, region.start + 8 * count + 256)
+    found = b""
+    for piece in decoded(window, encoding):
+        found += piece
+        if len(found) >= count:
+            break
+    return found[:count]
+
+
+def bound_bytes(region: Region, encoding: str) -> int:
+    """Return a size that the decoded form never exceeds."""
+    if encoding in (BASE64, UU):
+        return len(region) * 3 // 4 + 4
+    return len(region)
+
+
+def _base64(region: Region) -> Iterator[bytes]:
+    """Decode base64 with line ends of any kind or none, dirt, padding in the middle or missing.
+
+    Source: RFC 2045, section 6.8 (characters outside the alphabet are ignored); encoders that pad each of their
+    chunks, and relays that add a text below, are in the field.
+    """
+    region = _without_trailing_text(region)
+    if (
+        _QUOTED_PAD.search(region.tail(16)) and len(region) <= MAX_TWICE_BYTES
+    ):  # encoded twice: quoted-printable around base64
+        region = Region.whole(b"".join(_quoted(region)))
+    is_url_safe = region.find(b"_") >= 0 and region.find(b"/") < 0
+    rest = b""
+    for piece in region.pieces():
+        text = rest + piece.translate(None, _WHITE)
+        usable = len(text) & ~3
+        if b"=" not in text and not is_url_safe:
+            found = binascii.a2b_base64(text[:usable])
+            if len(found) * 4 == usable * 3:  # not one alien character
+                rest = text[usable:]
+                yield found
+                continue
+        if is_url_safe:
+            text = text.translate(_URL_SAFE)
+        text = text.translate(None, _ALIEN)
+        while (pad := text.find(b"=")) >= 0:
+            yield _unpadded(text[:pad])
+            text = text[pad:].lstrip(b"=")
+        usable = len(text) & ~3
+        rest = text[usable:]
+        yield binascii.a2b_base64(text[:usable])
+    yield _unpadded(rest)
+
+
+def _unpadded(text: bytes) -> bytes:
+    """Decode base64 that may lack its padding; a lone character of six bits is no byte."""
+    text = text.translate(None, _ALIEN + b"=")
+    if len(text) % 4 == 1:
+        text = text[:-1]
+    return binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+
+
+def _without_trailing_text(region: Region) -> Region:
+    """Leave out lines at the end that are text, not data."""
+    tail = region.tail(TAIL_BYTES)
+    if not tail.translate(None, _ALPHABET + b"=\r\n"):
+        return region
+    lines = tail.splitlines(keepends=True)
+    kept = len(lines)
+    while kept and not (lines[kept - 1].strip() and _DATA_LINE.fullmatch(lines[kept - 1].strip())):
+        kept -= 1
+    if not kept:  # no clean line at all: the whole is dirty, not its end
+        return region
+    return region.between(region.start, region.end - sum(map(len, lines[kept:])))
+
+
+def _quoted(region: Region) -> Iterator[bytes]:
+    """Decode quoted-printable; a piece ends at a line's end, or before an escape that would be torn."""
+    at = region.start
+    while at < region.end:
+        piece = region.between(at, at + 65_536).copy()
+        if at + len(piece) < region.end:
+            newline = piece.rfind(b"\n") + 1
+            escape = piece.rfind(b"=", -3)
+            piece = piece[: newline or (escape if escape > 0 else len(piece))]
+        at += len(piece)
+        yield binascii.a2b_qp(piece)
+
+
+def _uu(region: Region) -> Iterator[bytes]:
+    """Decode the first uuencoded file of a region, its `begin` line optional.
+
+    Source: uuencode in POSIX; some encoders drop blanks at a line's end, some count them wrongly.
+    """
+    at = region.start
+    begin = region.find(b"begin ")
+    if begin >= 0:
+        at = region.line_end(begin)
+    while at < region.end:
+        after = region.line_end(at)
+        line = bytes(region.source[at:after]).rstrip(b"\r\n")
+        at = after
+        if not line:
+            continue
+        if line == b"end" or line[0] in b"` ":
+            return
+        yield _uu_line(line)
+
+
+def _uu_line(line: bytes) -> bytes:
+    count = (line[0] - 32) & 63
+    needed = 1 + -(-count // 3) * 4
+    try:
+        return binascii.a2b_uu(line[:needed])
+    except binascii.Error:
+        return b""
