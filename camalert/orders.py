@@ -1,7 +1,4 @@
-"""What each child is told at its start.
-
-Pure: from its spec and the parts of the run.
-"""
+"""What each child is told at its start, from its spec and the parts of the run."""
 
 from __future__ import annotations
 

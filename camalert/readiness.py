@@ -119,7 +119,7 @@ def _sqlite(_config: Config) -> Iterator[Finding]:
         yield Finding(
             Level.NOTE,
             "SQLite",
-            f"version {sqlite3.sqlite_version} can damage a database when another program writes while ours checkpoints "
+            f"version {sqlite3.sqlite_version} can damage a database when another program writes during a checkpoint "
             '(rare; fixed in 3.51.3, 3.50.7 and 3.44.6): make backups, or set database.journal = "delete"',
         )
 

@@ -1,0 +1,190 @@
+"""The layers of ARCHITECTURE.md, read from the imports of every module."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "camalert"
+
+# Decide and never act, whatever their docstring says; other modules that say "Pure" are held to it as well.
+ALWAYS_PURE = (
+    "camalert.errors",
+    "camalert.config",
+    "camalert.messages",
+    "camalert.words",
+    "camalert.slots",
+    "camalert.dispatch",
+    "camalert.restart",
+    "camalert.lifecycle",
+    "camalert.liveness",
+    "camalert.validation",
+    "camalert.mail",
+)
+# Processes, sockets, clocks, files, chance and logs; and the libraries of the other processes. (`signal` is not among
+# them: its numbers are values.)
+EFFECTS = frozenset(
+    {
+        "aiosmtpd", "asyncio", "ctypes", "cv2", "fcntl", "getpass", "glob", "http", "imutils", "logging", "mmap",
+        "multiprocessing", "openvino", "os", "random", "secrets", "select", "selectors", "shutil", "smtplib",
+        "socket", "sqlite3", "ssl", "structlog", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request",
+    }
+)  # fmt: skip
+# What a module may import all the same, for names only.
+ALLOWED = {"camalert.store.faults": {"sqlite3"}}  # the exceptions that it translates
+NOW_CALLS = frozenset({"now", "utcnow", "today"})
+# The supervisor must survive what these do, so they stay in its children.
+NOT_IN_SUPERVISOR = frozenset({"cv2", "numpy", "aiosmtpd", "sqlite3", "imutils", "openvino", "django"})
+# A killed child can hold their locks for ever, or lose what they buffer.
+FORBIDDEN_MULTIPROCESSING = frozenset(
+    {"Queue", "SimpleQueue", "JoinableQueue", "Lock", "RLock", "Event", "Condition", "Semaphore", "Manager", "Pool"}
+)
+NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "helpers", "helper", "common", "manager", "misc"})
+PURE_DOCSTRING = re.compile(r"^Pure\b(?! but)", re.MULTILINE)
+# Values with a function or two at their edge that reads or writes them: fit for pure modules to know.
+VALUES_DOCSTRING = re.compile(r"^Pure but for ", re.MULTILINE)
+
+
+def _name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+@cache
+def _imports(module: str) -> frozenset[str]:
+    """Return the modules that a module imports, also inside functions, but not for type checking only."""
+    return frozenset(_imported(_tree(module).body))
+
+
+def _imported(body: list[ast.stmt]) -> Iterator[str]:
+    for statement in body:
+        if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.dump(statement.test):
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield node.module
+                # `from package import module` imports the module too.
+                yield from (name for alias in node.names if (name := f"{node.module}.{alias.name}") in MODULES)
+
+
+def _with_packages(module: str) -> Iterator[str]:
+    """Yield a module of ours and the packages above it, whose `__init__` runs first."""
+    parts = module.split(".")
+    yield from (name for n in range(1, len(parts) + 1) if (name := ".".join(parts[:n])) in MODULES)
+
+
+def _reached(start: str) -> dict[str, str]:
+    """Return every module of ours that an import of `start` loads, and who asked for it."""
+    found: dict[str, str] = dict.fromkeys(_with_packages(start), start)
+    queue = list(found)
+    while queue:
+        module = queue.pop()
+        for imported in _imports(module):
+            for name in _with_packages(imported):
+                if name not in found:
+                    found[name] = module
+                    queue.append(name)
+    return found
+
+
+def _is_pure(module: str) -> bool:
+    if any(module == pure or module.startswith(f"{pure}.") for pure in ALWAYS_PURE):
+        return True
+    return bool(PURE_DOCSTRING.search(ast.get_docstring(_tree(module)) or ""))
+
+
+def _may_be_known(module: str) -> bool:
+    """Tell whether a pure module may import this one of ours."""
+    is_package = MODULES[module].name == "__init__.py"
+    return is_package or _is_pure(module) or bool(VALUES_DOCSTRING.search(ast.get_docstring(_tree(module)) or ""))
+
+
+def _effects(module: str) -> Iterator[str]:
+    for imported in _imports(module) - ALLOWED.get(module, set()):
+        if imported in EFFECTS or imported.split(".")[0] in EFFECTS:
+            yield f"imports {imported}"
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.ImportFrom) and node.module == "pathlib":
+            yield from (f"imports pathlib.{alias.name}" for alias in node.names if not alias.name.startswith("Pure"))
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name) and node.func.id in ("open", "print", "input"):
+                yield f"calls {node.func.id} in line {node.lineno}"
+            if isinstance(node.func, ast.Attribute) and node.func.attr in NOW_CALLS:
+                yield f"asks for the time in line {node.lineno}"
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if _is_pure(module)])
+def test_pure_module_has_no_effects(module: str) -> None:
+    """A pure module touches no process, socket, file, clock or log, and builds on pure modules only."""
+    ours = [name for imported in _imports(module) for name in _with_packages(imported) if name != "camalert"]
+    impure = [name for name in ours if not _may_be_known(name)]
+
+    assert list(_effects(module)) == []
+    assert impure == []
+
+
+@pytest.mark.parametrize("entry", ["camalert.startup", "camalert.service", "camalert.__main__", "camalert.cli.run"])
+def test_supervisor_side_never_loads_the_childrens_libraries(entry: str) -> None:
+    """Whatever the supervisor imports, it never gets near pixels, the database or the mail library."""
+    found = [
+        f"{module} (asked for by {asked}) imports {imported}"
+        for module, asked in _reached(entry).items()
+        for imported in _imports(module)
+        if imported.split(".")[0] in NOT_IN_SUPERVISOR
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith("camalert.review")])
+def test_pipeline_never_imports_the_review_site(module: str) -> None:
+    """The review site is an extra; what receives and examines works without it."""
+    if module.startswith("camalert.cli."):
+        pytest.skip("a command may import the site when it is called")
+
+    assert [imported for imported in _imports(module) if imported.startswith("camalert.review")] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_keeps_the_house_rules(module: str) -> None:
+    """Every module says what it is for, has a name that says something, and leaves dangerous tools alone."""
+    assert ast.get_docstring(_tree(module)), f"{module} has no docstring"
+    assert MODULES[module].stem not in NAMES_THAT_SAY_NOTHING
+    assert not _imports(module) & {"pickle", "marshal", "shelve"}, "nothing is ever unpickled"
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in MODULES if any(name.startswith("multiprocessing") for name in _imports(module))]
+)
+def test_multiprocessing_is_spawn_without_locks(module: str) -> None:
+    """Children are spawned, and no lock or queue of multiprocessing is shared with one that may be killed."""
+    named = {node.attr for node in ast.walk(_tree(module)) if isinstance(node, ast.Attribute)} | {
+        alias.name for node in ast.walk(_tree(module)) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    contexts = [
+        node.args[0].value
+        for node in ast.walk(_tree(module))
+        if isinstance(node, ast.Call)
+        and "get_context" in ast.dump(node.func)
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    ]
+
+    assert not named & FORBIDDEN_MULTIPROCESSING
+    assert set(contexts) <= {"spawn"}
