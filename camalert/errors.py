@@ -70,5 +70,9 @@ class StatusError(CamalertError):
     """Say why the status of a service cannot be read."""
 
 
+class StoreRefused(StoreBusy):
+    """Say that the database refused this one statement: a constraint, or a table that was altered."""
+
+
 class StoreDamaged(StoreError):
     """Say that the database file is no sound database any more; only its owner can decide what becomes of it."""

@@ -103,7 +103,7 @@ FIRST_VERSION = (
     picture_kind TEXT, picture_name TEXT, picture_bytes INTEGER,
     clip INTEGER,                       -- camalert_clip.id, when the snapshot is a clip's best picture
     detect_id INTEGER,                  -- alerts_detect.id, while that row exists
-    outcome TEXT,                       -- 'person', 'nobody', 'failed'; NULL: pending, or not ours to examine
+    outcome TEXT,                       -- 'person', 'nobody', 'failed', 'unexamined'; NULL: pending or not ours
     {_VERDICT})""",
     "CREATE INDEX camalert_alert_camera ON camalert_alert (camera, alert_id)",
     "CREATE INDEX camalert_alert_timestamp ON camalert_alert (timestamp, alert_id)",
@@ -142,11 +142,19 @@ FIRST_VERSION = (
         reason TEXT NOT NULL,
         alert_id INTEGER,                   -- the alert made from it; deleting that alert deletes the clip
         clip BLOB NOT NULL)""",
+    f"""CREATE TRIGGER camalert_clip_removed AFTER DELETE ON camalert_clip
+    BEGIN
+      DELETE FROM camalert_pending WHERE alert_id = {CLIP_BASE} + OLD.id;
+    END""",
     "CREATE INDEX camalert_clip_mail ON camalert_clip (mail)",
     "CREATE INDEX camalert_clip_alert ON camalert_clip (alert_id)",
     """CREATE TABLE camalert_raw (
         mail INTEGER PRIMARY KEY,           -- camalert_mail.id of a mail that no reader understood
         received_utc REAL NOT NULL, bytes INTEGER NOT NULL, raw BLOB NOT NULL)""",
+    """CREATE TRIGGER camalert_mail_removed AFTER DELETE ON camalert_mail
+    BEGIN
+      DELETE FROM camalert_raw WHERE mail = OLD.id;
+    END""",
     """CREATE TABLE camalert_camera (
         name TEXT NOT NULL PRIMARY KEY,
         first_seen_utc REAL NOT NULL, last_seen_utc REAL NOT NULL,

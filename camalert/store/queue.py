@@ -1,0 +1,192 @@
+"""Which pending picture gets which frame slot: live ones first, then the backlog, oldest first.
+
+Pure: the writer brings lent slots and rows, and asks. The database is the queue; what is here is a short view of it
+that may be lost at any time. Two lines wait beside each other: pictures for the equal frame slots, and clips and
+oversized pictures for the large one.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from camalert.slots import Layout
+from camalert.store.tables import CLIP_BASE
+
+LIVE_WAITING = 64  # more are found in the database again; a queue without a bound would only hide the overload
+FETCH_ROWS = 16  # of the backlog at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A frame slot lent to the writer."""
+
+    slot: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A picture or clip whose examination is pending."""
+
+    alert_id: int
+    length_bytes: int
+    tries: int = 0
+
+    @property
+    def is_clip(self) -> bool:
+        """Tell a clip from a picture."""
+        return self.alert_id >= CLIP_BASE
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What to load next, and where to."""
+
+    lease: Lease
+    waiting: Waiting
+    is_live: bool
+
+
+class Line:
+    """One of the two lines. `reserve` lent slots are kept for live pictures."""
+
+    def __init__(self, *, is_large: bool, reserve: int) -> None:
+        self.is_large = is_large
+        self.cursor = 0  # the backlog's rows up to this id have been looked at in this pass
+        self.lent: collections.deque[Lease] = collections.deque()
+        self._reserve = reserve
+        self._live: collections.deque[Waiting] = collections.deque()
+        self._backlog: collections.deque[Waiting] = collections.deque()
+        self._has_backlog = True
+        self._missed = False  # rows behind the cursor became due: the pass is followed by another one
+
+    @property
+    def wants_backlog(self) -> bool:
+        """Tell whether rows of the backlog, above `cursor`, would be loaded now."""
+        return self._has_backlog and not self._backlog and not self._live and len(self.lent) > self._reserve
+
+    def wait(self, waiting: Waiting, *, is_first: bool = False) -> None:
+        """Queue a picture as live; beyond `LIVE_WAITING` it is left to the backlog."""
+        if len(self._live) >= LIVE_WAITING:
+            self.look_again()
+        elif is_first:
+            self._live.appendleft(waiting)
+        else:
+            self._live.append(waiting)
+
+    def look_again(self) -> None:
+        """Expect rows in the database that this line does not know of."""
+        self._has_backlog = self._missed = True
+
+    def feed(self, rows: list[Waiting], in_flight: Iterable[int]) -> None:
+        """Take the next rows of the backlog; none ends the pass."""
+        if not rows:
+            self.cursor, self._has_backlog, self._missed = 0, self._missed, False
+            return
+        self.cursor = rows[-1].alert_id
+        skipped = {*in_flight, *(waiting.alert_id for waiting in self._live)}
+        self._backlog.extend(row for row in rows if row.alert_id not in skipped)
+
+    def pick(self) -> Pick | None:
+        """Return what to load next and take it out of the line."""
+        if self.lent and self._live:
+            return Pick(self.lent.popleft(), self._live.popleft(), is_live=True)
+        if len(self.lent) > self._reserve and self._backlog:
+            return Pick(self.lent.popleft(), self._backlog.popleft(), is_live=False)
+        return None
+
+    def forget(self) -> None:
+        """Forget every row, when the database is another one."""
+        self._live.clear()
+        self._backlog.clear()
+        self.cursor = 0
+        self.look_again()
+
+
+class Queue:
+    """Both lines, and the pictures that are being examined."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        # With a single equal slot a reserve would never let the backlog in.
+        self.small = Line(is_large=False, reserve=1 if layout.frame_slots > 1 else 0)
+        self.large = Line(is_large=True, reserve=0)
+        self.in_flight: dict[int, Lease] = {}
+        self._stale: set[Lease] = set()
+
+    @property
+    def lines(self) -> tuple[Line, Line]:
+        """Return both lines."""
+        return self.small, self.large
+
+    @property
+    def small_bytes(self) -> int:
+        """Return the size up to which a picture takes an equal frame slot."""
+        return self._layout.picture_bytes
+
+    def lend(self, lease: Lease) -> None:
+        """Take a frame slot that the supervisor lends."""
+        line = self.large if lease.slot == self._layout.large_frame else self.small
+        line.lent.append(lease)
+
+    def give_back(self, pick: Pick) -> None:
+        """Take a slot back that was not used; the picture is left to the backlog."""
+        self.in_flight.pop(pick.waiting.alert_id, None)
+        self.lend(pick.lease)
+        self._line(pick.waiting).look_again()
+
+    def wait(self, waiting: Waiting, *, is_first: bool = False) -> None:
+        """Queue a picture as live."""
+        self._line(waiting).wait(waiting, is_first=is_first)
+
+    def take_slot(self, waiting: Waiting) -> Lease | None:
+        """Return a lent slot for a picture that was stored this moment, None when it has to wait."""
+        line = self._line(waiting)
+        if not line.lent:
+            return None
+        lease = line.lent.popleft()
+        self.in_flight[waiting.alert_id] = lease
+        return lease
+
+    def pick(self) -> Pick | None:
+        """Return what to load next, as being examined from now on."""
+        for line in self.lines:
+            while pick := line.pick():
+                if pick.waiting.alert_id not in self.in_flight:
+                    self.in_flight[pick.waiting.alert_id] = pick.lease
+                    return pick
+                line.lent.appendleft(pick.lease)
+        return None
+
+    def hold(self, lease: Lease, alert_id: int) -> None:
+        """Note what is being examined since before this process began."""
+        self.in_flight[alert_id] = lease
+
+    def is_stale(self, lease: Lease) -> bool:
+        """Tell whether a verdict is about a row of a database that is gone, and forget that lease."""
+        if lease not in self._stale:
+            return False
+        self._stale.remove(lease)
+        return True
+
+    def end(self, alert_id: int) -> None:
+        """Note that an examination is over."""
+        self.in_flight.pop(alert_id, None)
+
+    def look_again(self) -> None:
+        """Expect pending rows that are not known here."""
+        for line in self.lines:
+            line.look_again()
+
+    def forget(self) -> None:
+        """Begin anew with another database: what is being examined belongs to the old one."""
+        self._stale.update(self.in_flight.values())
+        self.in_flight.clear()
+        for line in self.lines:
+            line.forget()
+
+    def _line(self, waiting: Waiting) -> Line:
+        is_large = waiting.is_clip or waiting.length_bytes > self._layout.picture_bytes
+        return self.large if is_large else self.small

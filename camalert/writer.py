@@ -1,0 +1,271 @@
+"""The writer process: the only one that inserts alerts and detections, checkpoints, and removes what is too old.
+
+    Store (mail in an intake slot)  ─┐                     ┌─ Loaded (picture in a lent frame slot)
+    Conclude (verdict in its slot)  ─┼─▶ one transaction ──┼─ Stored (the camera gets its 250)
+    Lend (free frame slots)         ─┘                     └─ Concluded (the frame slot is free)
+
+All messages that wait are one batch and one commit. It decodes nothing and waits for nobody but the disk; a database
+that cannot be written is an answer (451, 452), never an end of the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+
+import structlog
+
+from camalert.child import Context
+from camalert.errors import ConfigError, Exit, ProtocolError, StoreBusy, StoreDamaged, StoreError
+from camalert.messages import (
+    Conclude,
+    Concluded,
+    Counted,
+    Held,
+    Lend,
+    Noted,
+    Ping,
+    Pong,
+    Ready,
+    Stop,
+    Store,
+    StoreCode,
+    Stored,
+)
+from camalert.store import clock, pending, transfer
+from camalert.store.batch import Batch, Done
+from camalert.store.connection import advice
+from camalert.store.database import Database
+from camalert.store.intake import Kept
+from camalert.store.loader import Loader
+from camalert.store.queue import Lease, Queue
+from camalert.store.upkeep import Upkeep
+from camalert.store.verdict import Verdict
+from camalert.words import MailWords
+
+COUNT_EVERY_S = 1.0
+RETRY_EVERY_S = 1.0  # how often an unwritable database is tried again when no mail does it anyway
+LOOK_AGAIN_S = 30.0  # how often the queue is compared with the database, in case somebody else put a row there
+LOAD_SLICE_S = 0.01  # loading gives way to messages after this long; a picture takes 0.1 ms (measured)
+HELD_BACK = 32  # verdicts that wait in memory for a writable database; more are examined once more
+
+log = structlog.get_logger()
+
+
+def main(context: Context) -> Exit:
+    """Write until told to stop."""
+    writer = Writer(context)
+    writer.open()
+    writer.serve()
+    return Exit.OK
+
+
+class Writer:
+    """Serve the channel."""
+
+    def __init__(self, context: Context) -> None:
+        self._channel = context.channel
+        self._pool = context.pool
+        self._settings = context.config.database
+        self._database = Database(self._settings)
+        self._queue = Queue(context.pool.layout)
+        self._batch = Batch(context.config, self._database)
+        self._loader = Loader(context.pool, self._database, self._queue)
+        self._upkeep = Upkeep(self._settings, self._database)
+        self._held_back: list[Verdict] = []
+        self._trouble = ""
+        self._epoch = 0
+        self._is_stopping = False
+        self._has_upkeep = False
+        self._retry_at = self._count_at = self._look_at = 0.0
+        self._counted: Counted | None = None
+
+    def open(self) -> None:
+        """Open the database and say Ready; a locked one is waited for.
+
+        Raises: ConfigError for what only the owner can change, StoreError for what a new start may cure.
+        """
+        while not self._is_stopping:
+            try:
+                self._database.open()
+            except StoreBusy as error:
+                self._met(error)
+                self._channel.wait(RETRY_EVERY_S)
+                self._is_stopping = isinstance(self._channel.receive(), Stop)
+            except StoreDamaged as error:
+                if not self._set_aside(error):
+                    raise ConfigError(
+                        f"{error}; {self._settings.path} stays as it is. Put a backup in its place, or set "
+                        "database.replace_corrupt = true to have it set aside and a new one begun"
+                    ) from error
+            else:
+                break
+        else:
+            return
+        self._works()
+        for words in advice(self._settings.journal):
+            log.warning("database_advice", words=words)
+        self._channel.send(Ready(os.getpid()))
+
+    def serve(self) -> None:
+        """Work through batches of messages until told to stop."""
+        while not self._is_stopping:
+            self._channel.wait(0.0 if self._has_upkeep else COUNT_EVERY_S)
+            self.turn()
+        self._database.close()
+
+    def turn(self) -> None:
+        """Work through what waits now."""
+        self._follow_epoch()
+        stores, concludes = self._gather()
+        now = time.monotonic()
+        if stores or concludes or self._loader.given_up or (self._held_back and now >= self._retry_at):
+            self._commit(stores, concludes)
+        try:
+            if self._trouble and not self._held_back and now >= self._retry_at:
+                self._database.write(_touch, wait_s=0.0)
+                self._works()
+            if not self._trouble:
+                self._load(now)
+                self._idle(now)
+        except StoreError as error:
+            self._met(error)
+
+    # --- messages in ------------------------------------------------------------------------------------------------
+
+    def _gather(self) -> tuple[list[Store], list[Conclude]]:
+        stores: list[Store] = []
+        concludes: list[Conclude] = []
+        while (message := self._channel.receive()) is not None:
+            match message:
+                case Store():
+                    stores.append(message)
+                case Conclude():
+                    concludes.append(message)
+                case Lend(slot, generation):
+                    self._queue.lend(Lease(slot, generation))
+                case Held(slot, generation, alert_id):
+                    self._queue.hold(Lease(slot, generation), alert_id)
+                case Ping(number):
+                    self._channel.send(Pong(number))
+                case Stop():
+                    self._is_stopping = True
+                case _:
+                    raise ProtocolError(f"the writer got {type(message).__name__}")
+        return stores, concludes
+
+    # --- the batch --------------------------------------------------------------------------------------------------
+
+    def _commit(self, stores: list[Store], concludes: list[Conclude]) -> None:
+        """Write a batch, pass its pictures on, then answer."""
+        verdicts = self._held_back + self._loader.given_up
+        verdicts += [
+            transfer.verdict(self._pool, message)
+            for message in concludes
+            if not self._queue.is_stale(Lease(message.slot, message.generation))
+        ]
+        self._loader.given_up = []
+        done = self._batch.write(self._pool, stores, verdicts, self._epoch)
+        self._settle(done)
+        for store in stores:
+            self._answer(store, done.kept[store.mail_id], done.mails.get(store.mail_id))
+        for message in concludes:
+            # Also when the verdict waits in memory: the slot is free, and its alert is pending in any case.
+            self._channel.send(Concluded(message.slot, message.generation, message.alert_id))
+        now = time.monotonic()
+        self._upkeep.checkpoint.note(done.written_bytes, now)
+        if done.fault is None:
+            self._upkeep.checkpoint_if_due(now, is_idle=False)
+
+    def _settle(self, done: Done) -> None:
+        """Draw the conclusions from what became of the verdicts and of the database."""
+        for alert_id in done.ended:
+            self._queue.end(alert_id)
+        if done.fault is None:
+            self._works()
+        else:
+            self._met(done.fault)
+        self._held_back = done.unwritten[:HELD_BACK]
+        for verdict in done.unwritten[HELD_BACK:]:
+            self._queue.end(verdict.alert_id)
+            self._queue.look_again()
+        for waiting in done.again:
+            self._queue.wait(waiting, is_first=True)
+
+    def _answer(self, store: Store, kept: Kept, mail: MailWords | None) -> None:
+        """Pass a mail's pictures on while they still lie in the intake slot, then answer its Store."""
+        if mail is not None:
+            for queued in kept.queued:
+                if loaded := self._loader.pass_on(store, mail, queued):
+                    self._channel.send(loaded)
+        log.debug("mail_kept", mail_id=store.mail_id.hex(), code=StoreCode(kept.code).name, alerts=kept.count)
+        self._channel.send(Stored(store.slot, store.generation, store.mail_id, kept.code, kept.first_id, kept.count))
+
+    # --- between batches --------------------------------------------------------------------------------------------
+
+    def _load(self, now: float) -> None:
+        if now >= self._look_at:
+            self._queue.look_again()
+            self._look_at = now + LOOK_AGAIN_S
+        while time.monotonic() < now + LOAD_SLICE_S and (loaded := self._loader.load_next()):
+            self._channel.send(loaded)
+
+    def _idle(self, now: float) -> None:
+        if now >= self._count_at:
+            self._count_at = now + COUNT_EVERY_S
+            today = clock.day(time.time(), self._settings.timestamps)
+            found = self._database.read(lambda db: Counted(pending.count(db), *pending.today(db, today)))
+            if found != self._counted:
+                self._counted = found
+                self._channel.send(found)
+        self._has_upkeep = self._upkeep.slice(now, time.time(), lambda: self._channel.wait(0.0))
+
+    # --- the database's health --------------------------------------------------------------------------------------
+
+    def _met(self, fault: StoreError) -> None:
+        """Take note that the database cannot be used for now; say so once."""
+        self._retry_at = time.monotonic() + RETRY_EVERY_S
+        self._has_upkeep = False
+        words = str(fault)
+        if words != self._trouble:
+            self._trouble = words
+            log.error("database_unusable", words=words, path=self._settings.path)
+            self._note("database_unusable", words)
+        if isinstance(fault, StoreDamaged):
+            self._set_aside(fault)
+
+    def _works(self) -> None:
+        """Take note that the database can be used, and whether it is another one than before."""
+        if self._trouble:
+            log.warning("database_usable_again", after=self._trouble)
+            self._note("database_usable_again", f"before: {self._trouble}")
+            self._trouble = ""
+        for words in self._database.take_warnings():
+            log.warning("database_warning", words=words)
+        self._follow_epoch()
+
+    def _follow_epoch(self) -> None:
+        if self._database.epoch != self._epoch:
+            if self._epoch:
+                log.warning("database_replaced", path=self._settings.path)
+                self._queue.forget()
+                self._held_back = []
+            self._epoch = self._database.epoch
+
+    def _set_aside(self, fault: StoreDamaged) -> bool:
+        target = self._database.set_aside()
+        if target is not None:
+            log.error("database_set_aside", words=str(fault), now=str(target))
+            self._note("database_set_aside", f"{fault}; it is now {target}")
+        return target is not None
+
+    def _note(self, event: str, words: str) -> None:
+        text = json.dumps({"event": event, "level": "error", "words": words[:400]})
+        self._channel.send(Noted(text.encode()))
+
+
+def _touch(connection: sqlite3.Connection) -> None:
+    """Write something, to see whether that is possible."""
+    connection.execute("INSERT OR REPLACE INTO camalert_meta VALUES ('written', ?)", (str(time.time()),))
