@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,7 +32,7 @@ class Order:
     camera: str = ""
 
 
-def main(pipe: Connection, order: Order, engine_name: str) -> int:
+def main(pipe: Connection, order: Order, engine_name: str) -> None:
     """Say that the engine works, then answer `{"file", "copy"}` with what is in that picture, until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     cv2.setNumThreads(1)
@@ -40,14 +41,14 @@ def main(pipe: Connection, order: Order, engine_name: str) -> int:
         selftest.self_test(engine)
     except CamalertError as error:
         _answer(pipe, {"cannot": str(error)})
-        return Exit.UNAVAILABLE
+        sys.exit(Exit.UNAVAILABLE)
     _answer(pipe, {"ready": engine_name})
     examiner = Examiner(engine, order.config)
     while True:
         try:
             job = json.loads(pipe.recv_bytes())
         except (EOFError, ConnectionResetError):
-            return Exit.OK
+            return
         try:
             _answer(pipe, _examine(job["file"], job["copy"], examiner, order))
         except CamalertError as error:

@@ -18,6 +18,7 @@ from camalert.engines import EngineChoice
 from camalert.errors import EngineError
 
 START_S = 120.0  # a slow board loads the engine within a tenth of this
+STILLBORN = 3  # so many processes may die before their first picture, with an engine that worked (memory, limits)
 END_S = 5.0  # a process ends at once when its pipe does; then it is killed
 
 
@@ -49,6 +50,7 @@ class Workforce:
         self._processes = processes
         self._workers: dict[Connection, _Worker] = {}
         self._waiting: deque[tuple[int, Job]] = deque()
+        self._stillborn = 0
         detector, decode = order.config.detector, order.config.decode
         self._job_s = detector.deadline_seconds + decode.deadline_seconds
 
@@ -129,8 +131,10 @@ class Workforce:
         why = worker.complaint or (f"a process died of signal {-code} on it" if code < 0 else f"it ended with {code}")
         if worker.number is not None:
             yield worker.number, {"error": why}
-        elif not self._engines.is_proven and not self._engines.fall_back(code, worker.engine):
-            raise EngineError(f"the engine {worker.engine} cannot be used here: {why}")
+        elif not self._engines.fall_back(code, worker.engine):
+            self._stillborn += 1
+            if not self._engines.is_proven or self._stillborn > STILLBORN:
+                raise EngineError(f"the engine {worker.engine} cannot be used here: {why}")
 
     def _end(self, worker: _Worker) -> None:
         self._workers.pop(worker.pipe, None)

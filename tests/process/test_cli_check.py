@@ -1,0 +1,67 @@
+"""`camalert check`: what would run, and what stands in its way."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from camalert.__main__ import main
+from camalert.errors import Exit
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Give a configuration that would run here."""
+    path = tmp_path / "config.toml"
+    path.write_text('[[smtp.listen]]\nhost = "127.0.0.1"\nport = 0\n[detector]\nengine = "opencv"\nprocesses = 3\n')
+    return path
+
+
+def test_check_right_configuration_says_what_would_run(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Processes, pool, database, port and a tried engine; and nothing is left behind."""
+    code = main(["check", "--config", str(file)])
+
+    text = capsys.readouterr().out
+    assert code == Exit.OK
+    assert "3 detectors" in text
+    assert "MiB of shared memory" in text
+    assert f"database: {file.parent}/var/alerts.sqlite3 will be made" in text
+    assert "opencv finds the person of the test picture" in text
+    assert "WRONG" not in text
+    assert [path.name for path in file.parent.iterdir()] == ["config.toml"]
+
+
+def test_check_port_in_use_is_wrong(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A port that another program holds is found before the start."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        file.write_text(file.read_text().replace("port = 0", f"port = {port}"))
+
+        code = main(["check", "--config", str(file)])
+
+    assert code == Exit.CANNOT_START
+    assert f"WRONG SMTP: cannot listen on port {port}" in capsys.readouterr().out
+
+
+def test_check_wrong_configuration_lists_everything(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All errors come at once, and nothing is tried with a wrong configuration."""
+    file.write_text('[log]\nlevel = "loud"\nformt = "json"\n')
+
+    code = main(["check", "--config", str(file)])
+
+    output = capsys.readouterr()
+    assert code == Exit.CONFIG
+    assert len(output.err.splitlines()) == 2
+    assert output.out == ""
+
+
+def test_check_folder_that_cannot_be_made_is_wrong(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A database below a file (or an unwritable folder) is found before the start."""
+    file.write_text(file.read_text() + f'[database]\npath = "{file}/alerts.sqlite3"\n')
+
+    code = main(["check", "--config", str(file)])
+
+    assert code == Exit.CANNOT_START
+    assert "WRONG database" in capsys.readouterr().out
