@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     existed = Path(settings.path).exists()
     with contextlib.closing(Database(settings)) as database:
         database.open()
-        for warning in database.warnings:
+        for warning in database.take_warnings():
             print(f"note: {warning}")
     print(f"{settings.path} {'is in order' if existed else 'was made'}")
     return Exit.OK
