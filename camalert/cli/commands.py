@@ -24,7 +24,10 @@ COMMANDS = (
     Command("send", "send", "send pictures to the service as a camera would"),
     Command("init-db", "init_db", "make the database, or bring it up to date"),
     Command("backup", "backup", "copy the database while it is in use"),
+    Command("verify", "verify", "look whether the database is sound"),
+    Command("compact", "compact", "give the database's unused space back to the disk"),
     Command("status", "status", "say what runs, what waits and what was last"),
+    Command("import", "import_original", "take over from the original system"),
 )
 
 
