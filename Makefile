@@ -60,3 +60,7 @@ $(DEVELOPMENT): pyproject.toml .ci/venv
 
 clean: ## remove what was installed and built; var/ with the database stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# --- a machine's own service -------------------------------------------------------------------------------------------
+
+include systemd/install.mk

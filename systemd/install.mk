@@ -1,0 +1,14 @@
+# The targets for a machine's own service; `include`d by the Makefile.
+
+PREFIX ?= /usr/local
+EXTRAS ?= openvino
+PURGE ?=
+export PREFIX EXTRAS
+
+.PHONY: install uninstall
+
+install: ## as root: install or upgrade the systemd service (PREFIX=/usr/local)
+	@systemd/install
+
+uninstall: ## as root: remove the service; PURGE=yes removes configuration and pictures too
+	@systemd/install $(if $(filter yes,$(PURGE)),--purge,--remove)
