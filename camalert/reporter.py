@@ -18,7 +18,7 @@ from camalert.dispatch import Dispatch
 from camalert.errors import StatusError
 from camalert.lifecycle import Phase, Service
 from camalert.messages import Counted, Outcome
-from camalert.status import ChildStatus, Status
+from camalert.status import ChildStatus, Heard, Status
 from camalert.statusbook import Silence, StatusBook
 
 log = structlog.get_logger()
@@ -68,11 +68,16 @@ class Reporter:
             log.warning("note_unreadable", child=child, bytes=len(text))
             return
         camera, peer, words = (str(note.get(key) or "") for key in ("camera", "peer", "words"))
+        pictures = note.get("pictures", 0)
+        pictures = pictures if isinstance(pictures, int) else 0
+        if peer:
+            is_failure = bool(note.get("is_failure"))
+            event = str(note.get("event", ""))
+            self.book.heard(Heard(0.0, event, peer, camera, words, pictures, is_failure), now)
         if note.get("is_failure"):
             self._tell(self.book.failed(camera, peer, words, now))
         elif camera or peer:
-            pictures = note.get("pictures", 0)
-            self._tell(self.book.mailed(camera, peer, pictures if isinstance(pictures, int) else 0, now))
+            self._tell(self.book.mailed(camera, peer, pictures, now))
         if note.get("level") in _TROUBLES:
             self.book.trouble(str(note.get("event", "")), words, now)
 

@@ -62,6 +62,19 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What one client just did on the mail port, in words; a camera's owner sets it up by these."""
+
+    at_utc: float
+    event: str
+    peer: str
+    camera: str
+    words: str
+    pictures: int = 0
+    is_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The whole service at one moment."""
 
@@ -90,6 +103,7 @@ class Status:
     children: tuple[ChildStatus, ...] = ()
     cameras: tuple[CameraStatus, ...] = ()
     troubles: tuple[Trouble, ...] = ()
+    heard: tuple[Heard, ...] = ()  # oldest first
 
     @property
     def is_running(self) -> bool:
@@ -123,6 +137,7 @@ class Status:
             found["children"] = tuple(ChildStatus(**_known(ChildStatus, item)) for item in found["children"])
             found["cameras"] = tuple(CameraStatus(**_known(CameraStatus, item)) for item in found["cameras"])
             found["troubles"] = tuple(Trouble(**_known(Trouble, item)) for item in found["troubles"])
+            found["heard"] = tuple(Heard(**_known(Heard, item)) for item in found.get("heard", ()))
             return cls(**found)
         except (KeyError, TypeError, ValueError) as error:
             raise StatusError(f"{len(text)} bytes are no status of camalert: {error!r}") from error

@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from camalert import config
-from camalert.status import DAY_S, CameraStatus, ChildStatus, Status, Trouble
+from camalert.status import DAY_S, CameraStatus, ChildStatus, Heard, Status, Trouble
 
 MAX_CAMERAS = 256  # names come from mails: a stranger may invent any number of them
 FORGET_DAYS = 90.0  # a camera nobody configured and nobody heard for so long is gone, not silent
 MAX_TROUBLES = 20
+MAX_HEARD = 30
+NAME_CHARS = 100
 WORDS_CHARS = 300
 RATE_STEP_S = 5.0
 RATE_STEPS = 12  # a minute
@@ -88,6 +90,7 @@ class StatusBook:
         self._cameras = {camera.name: _Camera(now, is_configured=True) for camera in cameras if camera.name}
         self._children: dict[str, tuple[ChildStatus, float]] = {}
         self._troubles: deque[tuple[float, str, str]] = deque(maxlen=MAX_TROUBLES)
+        self._heard: deque[tuple[float, Heard]] = deque(maxlen=MAX_HEARD)
         self._state_at = now
         self._stored, self._examined = _Rate(), _Rate()
 
@@ -166,6 +169,17 @@ class StatusBook:
         """Note a warning or an error for the owner."""
         self._troubles.append((now, event, words[:WORDS_CHARS]))
 
+    def heard(self, what: Heard, now: float) -> None:
+        """Note what a client did, in words; `at_utc` is filled in when the status is rendered."""
+        cut = replace(
+            what,
+            event=what.event[:NAME_CHARS],
+            peer=what.peer[:NAME_CHARS],
+            camera=what.camera[:NAME_CHARS],
+            words=what.words[:WORDS_CHARS],
+        )
+        self._heard.append((now, cut))
+
     def seen(self, camera: str, age_s: float, now: float) -> None:
         """Note when a camera was last heard before this run, `age_s` ago."""
         found, _ = self._sign(camera, now)
@@ -222,6 +236,7 @@ class StatusBook:
                 for name, camera in self._cameras.items()
             ),
             troubles=tuple(Trouble(utc(at), event, words) for at, event, words in self._troubles),
+            heard=tuple(replace(what, at_utc=utc(at)) for at, what in self._heard),
         )
 
     def _sign(self, name: str, now: float) -> tuple[_Camera | None, Silence | None]:
