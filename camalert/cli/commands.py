@@ -26,6 +26,8 @@ COMMANDS = (
     Command("backup", "backup", "copy the database while it is in use"),
     Command("verify", "verify", "look whether the database is sound"),
     Command("compact", "compact", "give the database's unused space back to the disk"),
+    Command("hash-password", "hash_password", "hash a camera's password for the configuration"),
+    Command("make-certificate", "make_certificate", "make a certificate for listeners with TLS"),
     Command("status", "status", "say what runs, what waits and what was last"),
     Command("import", "import_original", "take over from the original system"),
 )
