@@ -35,6 +35,10 @@ class Channel:
         """Return the descriptor to wait on."""
         return self._socket.fileno()
 
+    def files(self) -> tuple[socket.socket, ...]:
+        """Return what to wait on, for a child that waits for other things too: one readable means `receive`."""
+        return (self._socket,) if self._wakeup is None else (self._socket, self._wakeup)
+
     def close(self) -> None:
         """Close this end; the other end reads EOF."""
         self._socket.close()

@@ -41,6 +41,7 @@ def make(config: Config, cores: int, memory_bytes: int) -> Plan:
         picture_bytes=config.pool.picture_bytes,
         frame_bytes=config.pool.frame_max_px * FRAME_CHANNELS,
         largest_bytes=config.intake.max_mail_bytes,
+        folder_slots=1 if config.intake.folder.enabled else 0,
     )
     limit_bytes = int(memory_bytes * config.pool.max_memory_share)
     if layout.size_bytes > limit_bytes:
@@ -62,6 +63,9 @@ def specs(config: Config, plan: Plan) -> list[ChildSpec]:
         ChildSpec("smtp", Role.INTAKE, "camalert.smtp.process:main", is_vital=True, ready_s=30,
                   grace_s=config.service.drain_seconds),
     ]  # fmt: skip
+    if plan.layout.folder_slots:
+        children.append(ChildSpec("folder", Role.INTAKE, "camalert.folder.process:main", is_vital=False, ready_s=30,
+                                  grace_s=config.service.drain_seconds))  # fmt: skip
     children += [
         ChildSpec(f"decoder-{number}", Role.DECODER, "camalert.decoder:main", is_vital=False, ready_s=60,
                   grace_s=config.decode.deadline_seconds)
@@ -72,6 +76,10 @@ def specs(config: Config, plan: Plan) -> list[ChildSpec]:
                   grace_s=config.detector.deadline_seconds)
         for number in range(1, plan.detectors + 1)
     ]  # fmt: skip
+    if config.metrics.enabled:
+        children.append(
+            ChildSpec("metrics", Role.OPTIONAL, "camalert.metrics:main", is_vital=False, ready_s=30, grace_s=5)
+        )
     return children
 
 
@@ -80,7 +88,7 @@ def replaced_by(old: Config, new: Config, children: list[ChildSpec]) -> tuple[li
     concerns = {
         Role.INTAKE: ("smtp", "intake", "camera", "log"),
         Role.WRITER: ("database", "intake", "camera", "log"),
-        Role.DECODER: ("decode", "camera", "log"),
+        Role.DECODER: ("decode", "clip", "camera", "log"),
         Role.DETECTOR: ("detector", "camera", "log"),
         Role.OPTIONAL: ("log",),
     }
@@ -93,11 +101,13 @@ def replaced_by(old: Config, new: Config, children: list[ChildSpec]) -> tuple[li
         what
         for what, is_changed in (
             ("pool", old.pool != new.pool or old.intake.max_mail_bytes != new.intake.max_mail_bytes),
+            ("intake.folder.enabled", old.intake.folder.enabled != new.intake.folder.enabled),
             ("smtp.listen", old.smtp.listen != new.smtp.listen),
             ("service", old.service != new.service),
             ("detector.processes", old.detector.processes != new.detector.processes),
             ("detector.engine", old.detector.engine != new.detector.engine),
             ("decode.processes", old.decode.processes != new.decode.processes),
+            ("metrics", old.metrics != new.metrics),
         )
         if is_changed
     ]
