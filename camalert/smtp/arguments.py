@@ -1,0 +1,65 @@
+"""The arguments of MAIL and RCPT, as cameras write them.
+
+Pure. Whatever can be read as an address is accepted: a camera that is refused for a missing bracket never delivers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_ADDRESS_CHARACTERS = 320  # 64 + 1 + 255, RFC 5321, section 4.5.3.1
+
+_KEYWORD = re.compile(r"\s*(?:FROM|TO)\s*:?\s*", re.IGNORECASE)
+_BRACKETED = re.compile(r"<+\s*([^<>]*)(?:>+|$)")
+_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=(\S*))?")
+_SOURCE_ROUTE = re.compile(r"^@[^:]*:")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What MAIL says. `size_bytes` is what the client announces, 0 when it does not."""
+
+    address: str
+    size_bytes: int = 0
+    unknown: tuple[str, ...] = ()  # parameters that mean nothing to us
+
+
+def parse_sender(argument: str) -> Sender:
+    """Read the argument of MAIL: with or without brackets, blanks, an @, and with any parameters."""
+    rest = _without_keyword(argument)
+    bracketed = _BRACKETED.search(rest)
+    if bracketed:
+        address, words = bracketed[1], rest[bracketed.end() :].split()
+    else:
+        found = rest.split()
+        words = [word for word in found[1:] if _PARAMETER.fullmatch(word)]
+        address = " ".join(word for word in found if word not in words)
+    size_bytes = 0
+    unknown = []
+    for word in words:
+        parameter = _PARAMETER.fullmatch(word)
+        name = parameter[1].upper() if parameter else ""
+        if parameter and name == "SIZE" and (parameter[2] or "").isdecimal():
+            size_bytes = int(parameter[2][:18])
+        elif name not in ("SIZE", "BODY", "AUTH", "SMTPUTF8", "RET", "ENVID"):
+            unknown.append(word[:40])
+    return Sender(_tidy(address), size_bytes, tuple(unknown))
+
+
+def parse_recipients(argument: str) -> tuple[str, ...]:
+    """Read the argument of RCPT: one address or several, parted by commas or semicolons."""
+    rest = _without_keyword(argument)
+    bracketed = _BRACKETED.findall(rest)
+    addresses = ",".join(bracketed) if bracketed else rest.partition(" NOTIFY=")[0].partition(" ORCPT=")[0]
+    return tuple(tidy for address in re.split(r"[,;]", addresses) if (tidy := _tidy(address)))
+
+
+def _without_keyword(argument: str) -> str:
+    found = _KEYWORD.match(argument)
+    return argument[found.end() :] if found else argument
+
+
+def _tidy(address: str) -> str:
+    address = _SOURCE_ROUTE.sub("", address.strip().strip("\"'"))
+    return "".join(character for character in address if character.isprintable())[:MAX_ADDRESS_CHARACTERS].strip()

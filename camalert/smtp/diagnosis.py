@@ -1,0 +1,138 @@
+"""What went wrong with a camera, in words that tell its owner what to change.
+
+Pure. Each function returns one sentence; the log line and the status carry it.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+MIB = 1 << 20
+_OLD_TLS = 'renew its firmware, or set [smtp] min_tls = "1.0"'
+
+
+def tls_on_plain_port(peer: str, port: int, tls_ports: tuple[int, ...]) -> str:
+    """Say it of a client that opened TLS where none is spoken."""
+    other = f", or use port {tls_ports[0]}" if tls_ports else ""
+    return f"camera at {peer} started TLS on the plain port {port}: switch SSL off in the camera{other}"
+
+
+def handshake_failed(peer: str, port: int, error: BaseException, min_tls: str) -> str:
+    """Say it of a client whose TLS handshake failed."""
+    reason = getattr(error, "reason", "") or ""
+    if isinstance(error, ssl.SSLError):
+        if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"):
+            return (
+                f"camera at {peer} spoke without TLS on the TLS port {port}: switch SSL on in the camera, "
+                "or use a plain port"
+            )
+        if "UNSUPPORTED_PROTOCOL" in reason or "VERSION_TOO_LOW" in reason:
+            return f"camera at {peer} speaks a TLS older than {min_tls}: {_OLD_TLS}"
+        if "NO_SHARED_CIPHER" in reason:
+            return f"camera at {peer} knows no cipher of ours: {_OLD_TLS}"
+        if "ALERT" in reason:
+            return (
+                f"camera at {peer} refused our certificate ({reason}): switch the check of certificates off in the "
+                "camera, or give it our certificate"
+            )
+    if isinstance(error, TimeoutError | ConnectionAbortedError):
+        return (
+            f"camera at {peer} said nothing on the TLS port {port}: it waits for a plain greeting; switch SSL on in "
+            "the camera, or use a plain port"
+        )
+    return f"camera at {peer} broke off the TLS handshake on port {port}: {reason or error or type(error).__name__}"
+
+
+def refused_address(peer: str) -> str:
+    """Say it of a client outside the allowed networks."""
+    return (
+        f"{peer} may not send: it is not in a local network; if it is a camera of yours, add it to [smtp] allow "
+        f'("{peer}")'
+    )
+
+
+def login_failed(peer: str, login: str) -> str:
+    """Say it of a client that could not log in."""
+    return (
+        f'camera at {peer} logged in as "{login}" with a wrong name or password: correct it in the camera, or in '
+        "[[smtp.auth.user]]"
+    )
+
+
+def login_missing(peer: str) -> str:
+    """Say it of a client that sends without logging in where a login is required."""
+    return (
+        f'camera at {peer} did not log in, and [smtp.auth] accept = "users" requires it: enter a user name and '
+        "password in the camera"
+    )
+
+
+def too_large(peer: str, limit_bytes: int) -> str:
+    """Say it of a mail beyond the limit."""
+    return (
+        f"camera at {peer} sent a mail of more than {limit_bytes / MIB:.1f} MiB: choose fewer or smaller pictures or a "
+        "shorter clip in the camera, or raise [intake] max_mail_bytes"
+    )
+
+
+def torn_mail(peer: str, received_bytes: int) -> str:
+    """Say it of a connection that ended within a mail."""
+    return (
+        f"camera at {peer} broke off within a mail after {received_bytes} bytes: its network is weak, or it gave up "
+        "waiting; the camera's own test button shows whether it happens again"
+    )
+
+
+def slow_mail(peer: str, seconds: float) -> str:
+    """Say it of a mail that took too long."""
+    return f"camera at {peer} did not finish its mail within {seconds:g} s ([smtp] mail_seconds): is its network weak?"
+
+
+def silent(peer: str, seconds: float) -> str:
+    """Say it of a client that stopped talking."""
+    return f"camera at {peer} said nothing for {seconds:g} s ([smtp] command_seconds), so the connection was closed"
+
+
+def gave_up(peer: str, last: str, *, offers_login: bool, offers_tls: bool) -> str:
+    """Say it of a client that spoke and left without a mail."""
+    hints = []
+    if last in ("EHLO", "HELO") and not offers_login:
+        hints.append('it may insist on a login: set [smtp.auth] accept = "any"')
+    if last in ("EHLO", "HELO") and not offers_tls:
+        hints.append("it may insist on encryption: switch SSL/TLS off in the camera, or give a [[smtp.listen]] tls")
+    return f"camera at {peer} left after {last} without sending a mail" + (": " + ", or ".join(hints) if hints else "")
+
+
+def not_smtp(peer: str, port: int, what: str) -> str:
+    """Say it of a client that speaks something else."""
+    return f"{peer} spoke {what} to the mail port {port}: this port is for cameras' mails only"
+
+
+def nonsense(peer: str, last: str) -> str:
+    """Say it of a client that was shut out for too many commands that mean nothing."""
+    return f'{peer} sent too many commands that mean nothing, at last "{last}": it is no camera that sends mail'
+
+
+def crowded(peer: str, limit: int) -> str:
+    """Say it of a client that was sent away because everybody else was at work."""
+    return f"{peer} was sent away: {limit} connections are busy ([smtp] max_connections, max_connections_per_address)"
+
+
+def too_many_mails(peer: str, limit: int) -> str:
+    """Say it of a client that sends more mails than allowed."""
+    return f"camera at {peer} sent more than {limit} mails in a minute ([smtp] mails_per_minute)"
+
+
+def not_stored(peer: str, reason: str) -> str:
+    """Say it of a mail that was received and could not be stored."""
+    return (
+        f"mail of camera at {peer} was not stored: {reason}; the camera was asked to send it again, and most never do"
+    )
+
+
+def no_room(peer: str) -> str:
+    """Say it of a mail that waited too long for memory."""
+    return (
+        f"mail of camera at {peer} had to wait too long for others: too much was sent at a time; raise [intake] "
+        "transit_bytes"
+    )

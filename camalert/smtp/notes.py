@@ -1,0 +1,51 @@
+"""Things without a slot that the status file shows: sessions that went wrong, signs of life, mails taken in.
+
+Mechanism: one `Noted` message each; a client cannot cause more than a trickle of them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from camalert.channel import Channel
+from camalert.messages import NOTE_BYTES, Noted
+from camalert.ratelimit import RateLimit
+
+# A flood of mails is a flood of notes otherwise; the status shows the newest of each camera anyway.
+NOTES_BURST = 50
+NOTES_PER_S = 10.0
+WORDS_CHARACTERS = 400
+
+
+class Notes:
+    """Send notes to the supervisor, at a bounded rate for each client."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._limit = RateLimit(per_second=NOTES_PER_S, burst=NOTES_BURST)
+
+    def failure(self, event: str, peer: str, words: str, camera: str = "") -> None:
+        """Note that a camera failed to deliver, and why."""
+        self._send(
+            peer,
+            {"event": event, "level": "warning", "is_failure": True, "camera": camera, "peer": peer, "words": words},
+        )
+
+    def mail(self, event: str, peer: str, camera: str, pictures: int) -> None:
+        """Note a mail taken in, or a sign of life (no pictures)."""
+        self._send(peer, {"event": event, "camera": camera, "peer": peer, "pictures": pictures})
+
+    def _send(self, peer: str, facts: dict[str, str | int]) -> None:
+        if not self._limit.admit(peer, time.monotonic()).is_admitted:
+            return
+        text = _encoded(facts)
+        if len(text) > NOTE_BYTES:
+            facts["words"] = str(facts.get("words", ""))[: WORDS_CHARACTERS // 2]
+            facts["camera"] = str(facts.get("camera", ""))[:60]
+            text = _encoded(facts)
+        self._channel.send(Noted(text))
+
+
+def _encoded(facts: dict[str, str | int]) -> bytes:
+    return json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,216 @@
+"""What all sessions of the smtp process share: limits, books, budget, logins, and the way to the writer.
+
+Mechanism: belongs to the event loop; nothing here waits for a client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import ssl
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from camalert.config import Config
+from camalert.mail.envelope import Envelope
+from camalert.ratelimit import RateLimit
+from camalert.smtp import diagnosis, passwords
+from camalert.smtp.addresses import Network, is_allowed
+from camalert.smtp.connections import Connections
+from camalert.smtp.delivery import Delivery, Parcel
+from camalert.smtp.interfaces import own_networks
+from camalert.smtp.notes import Notes
+from camalert.smtp.transit import Transit
+
+RECEIVE_BYTES = 131_072  # of one read; larger ones gain nothing (measured), and each may come on top of the budget
+TICK_S = 1.0  # how often paused mails are looked at
+OWN_NETWORKS_S = 30.0  # how long the machine's addresses are believed
+STOPPING = "421 4.3.2 the service is stopping, please send it again"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """The rules of one listening port."""
+
+    port: int
+    tls: str = "none"
+    allow: tuple[str, ...] = ("private",)
+
+
+class Guest(Hashable, Protocol):
+    """What the reception needs to know of a session."""
+
+    @property
+    def peer(self) -> str:
+        """Return the client's address."""
+
+    def pause(self) -> None:
+        """Read no more for now."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+    def end(self, reply: str, trouble: str = "") -> None:
+        """End the session with a last reply."""
+
+
+class Reception:
+    """Hold what sessions share."""
+
+    def __init__(
+        self, config: Config, delivery: Delivery, notes: Notes, tls: ssl.SSLContext | None, tls_ports: tuple[int, ...]
+    ) -> None:
+        self.smtp = config.smtp
+        self.max_mail_bytes = config.intake.max_mail_bytes
+        self.tls = tls
+        self.tls_ports = tls_ports
+        self.receive_buffer = memoryview(bytearray(RECEIVE_BYTES))
+        self.is_draining = False
+        self._wait_s = config.intake.wait_seconds
+        self._delivery = delivery
+        self._notes = notes
+        self._guests: set[Guest] = set()
+        self._connections: Connections[Guest] = Connections(
+            self.smtp.max_connections, self.smtp.max_connections_per_address
+        )
+        self._transit: Transit[Guest] = Transit(config.intake.transit_bytes, config.intake.max_mail_bytes)
+        self._paused_at: dict[Guest, float] = {}
+        self._mails: set[Guest] = set()
+        self._tick: asyncio.TimerHandle | None = None
+        self._rate = RateLimit(per_second=self.smtp.mails_per_minute / 60, burst=max(1, self.smtp.mails_per_minute))
+        self._own: tuple[Network, ...] = ()
+        self._own_until = 0.0
+        self._known_logins: set[bytes] = set()
+        self._login_key = os.urandom(16)
+        self._login_turn = asyncio.Lock()
+
+    # --- sessions come and go -----------------------------------------------------------------------------------------
+
+    def begin(self, guest: Guest, listener: Listener) -> str:
+        """Take in a session; returns why it is refused, "" when it is not. A full house sends an idle session away."""
+        self._guests.add(guest)
+        if not self._is_allowed(guest.peer, listener.allow):
+            return diagnosis.refused_address(guest.peer)
+        self._connections.enter(guest, guest.peer, time.monotonic())
+        leaving = self._connections.excess(guest.peer)
+        if leaving is guest:
+            guest.end("421 4.3.2 too many connections", diagnosis.crowded(guest.peer, len(self._connections) - 1))
+        elif leaving is not None:
+            log.info("idle_session_ended", peer=leaving.peer, connections=len(self._connections))
+            leaving.end("421 4.3.2 idle for too long while others wait")
+        return ""
+
+    def finish(self, guest: Guest, trouble: str) -> None:
+        """Let a session go, and say in one line what was wrong with it."""
+        self.end_mail(guest)
+        self._connections.leave(guest)
+        self._guests.discard(guest)
+        if trouble:
+            log.warning("session_failed", peer=guest.peer, words=trouble)
+            self._notes.failure("session_failed", guest.peer, trouble)
+
+    def heard(self, guest: Guest) -> None:
+        """Note that a session said something."""
+        self._connections.heard(guest, time.monotonic(), is_busy=guest in self._mails)
+
+    async def drain(self, limit_s: float) -> None:
+        """End the idle sessions and wait for the mails under way."""
+        self.is_draining = True
+        for guest in list(self._guests):
+            if guest not in self._mails:
+                guest.end(STOPPING)
+        ends_at = time.monotonic() + limit_s
+        while self._mails and time.monotonic() < ends_at:
+            await asyncio.sleep(0.02)
+        for guest in list(self._guests):
+            guest.end(STOPPING)
+
+    # --- mails --------------------------------------------------------------------------------------------------------
+
+    def begin_mail(self, guest: Guest) -> None:
+        """Note that a session's mail begins."""
+        now = time.monotonic()
+        self._mails.add(guest)
+        self._transit.enter(guest, now)
+        self._connections.heard(guest, now, is_busy=True)
+
+    def mail_grew(self, guest: Guest, held_bytes: int) -> None:
+        """Note what a session's mail holds; when the budget is spent, all but the oldest are paused."""
+        self._transit.hold(guest, held_bytes)
+        if self._transit.is_tight:
+            self._balance()
+
+    def end_mail(self, guest: Guest) -> None:
+        """Note that a session's mail is over, however it ended."""
+        self._mails.discard(guest)
+        self._free(guest)
+        self._connections.heard(guest, time.monotonic(), is_busy=False)
+
+    async def deliver(self, guest: Guest, mail: bytearray, envelope: Envelope) -> str:
+        """Deliver a session's mail; returns the reply."""
+        return await self._delivery.deliver(Parcel(mail, lambda: self._free(guest)), envelope)
+
+    def is_over_rate(self, peer: str) -> bool:
+        """Tell whether an address has sent more mails than it may."""
+        return bool(self.smtp.mails_per_minute) and not self._rate.admit(peer, time.monotonic()).is_admitted
+
+    def _free(self, guest: Guest) -> None:
+        was_tight = self._transit.is_tight
+        self._transit.leave(guest)
+        self._paused_at.pop(guest, None)
+        if was_tight or self._paused_at:
+            self._balance()
+
+    def _balance(self) -> None:
+        """Pause and resume mails by the budget, and look again soon while one waits."""
+        now = time.monotonic()
+        self._transit.review(now)
+        for guest in list(self._mails):
+            if self._transit.may_go_on(guest):
+                self._paused_at.pop(guest, None)
+                guest.resume()
+            else:
+                paused_at = self._paused_at.setdefault(guest, now)
+                guest.pause()
+                if now - paused_at > self._wait_s:
+                    guest.end("451 4.3.1 busy, please send it again", diagnosis.no_room(guest.peer))
+        if self._paused_at and self._tick is None:
+            self._tick = asyncio.get_running_loop().call_later(TICK_S, self._look_again)
+
+    def _look_again(self) -> None:
+        self._tick = None
+        self._balance()
+
+    # --- who may ------------------------------------------------------------------------------------------------------
+
+    async def is_login(self, name: str, password: bytes) -> bool:
+        """Tell whether a login is right; one that was right before costs nothing again."""
+        if self.smtp.auth.accept == "any":
+            return True
+        stored = next((user.password for user in self.smtp.auth.user if user.name == name), "")
+        if not stored:
+            return False
+        secret = b"\0".join((name.encode("utf-8", "replace"), stored.encode(), password))
+        known = hashlib.blake2b(secret, key=self._login_key, digest_size=16).digest()
+        if known in self._known_logins:
+            return True
+        async with self._login_turn:  # one at a time: guessing must not cost the other cameras their processor
+            is_right = await asyncio.to_thread(passwords.is_password, password, stored)
+        if is_right:
+            self._known_logins.add(known)
+        return is_right
+
+    def _is_allowed(self, peer: str, allow: tuple[str, ...]) -> bool:
+        if is_allowed(peer, allow, self._own):
+            return True
+        if time.monotonic() < self._own_until:
+            return False
+        self._own, self._own_until = own_networks(), time.monotonic() + OWN_NETWORKS_S
+        return is_allowed(peer, allow, self._own)
