@@ -37,11 +37,13 @@ def child(tmp_path: Path, port: int) -> Iterator[ChildProcess]:
         service=config.Service(run_dir=str(tmp_path)), metrics=config.Metrics(enabled=True, port=port)
     )
     started = start(Orders("metrics", "camalert.metrics:main", settings, os.getpid()))
-    assert isinstance(next_message(started.channel), Ready)
-    yield started
-    with contextlib.suppress(ValueError):  # a test may have collected it
-        started.signal(signal.SIGKILL)
-        started.reap()
+    try:
+        assert isinstance(next_message(started.channel), Ready)
+        yield started
+    finally:
+        with contextlib.suppress(ValueError):  # a test may have collected it
+            started.signal(signal.SIGKILL)
+            started.reap()
 
 
 def next_message(channel: ParentChannel) -> Message:
