@@ -48,6 +48,7 @@ from camalert.words import MailWords
 COUNT_EVERY_S = 1.0
 RETRY_EVERY_S = 1.0  # how often an unwritable database is tried again when no mail does it anyway
 LOOK_AGAIN_S = 30.0  # how often the queue is compared with the database, in case somebody else put a row there
+GATHER_S = 0.001  # raises a burst's rate by a fifth (perf/store.py); a single mail never waits for others
 LOAD_SLICE_S = 0.01  # loading gives way to messages after this long; a picture takes 0.1 ms (measured)
 HELD_BACK = 32  # verdicts that wait in memory for a writable database; more are examined once more
 
@@ -79,6 +80,7 @@ class Writer:
         self._epoch = 0
         self._is_stopping = False
         self._has_upkeep = False
+        self._crowd = 0  # the mails of the last batch
         self._retry_at = self._count_at = self._look_at = 0.0
         self._counted: Counted | None = None
 
@@ -136,10 +138,15 @@ class Writer:
     # --- messages in ------------------------------------------------------------------------------------------------
 
     def _gather(self) -> tuple[list[Store], list[Conclude]]:
+        """Take what waits; in a burst also what comes within a moment, because a commit costs as much for one mail."""
         stores: list[Store] = []
         concludes: list[Conclude] = []
-        while (message := self._channel.receive()) is not None:
+        while True:
+            message = self._channel.receive()
             match message:
+                case None:
+                    if not 0 < len(stores) < self._crowd or not self._channel.wait(GATHER_S):
+                        break
                 case Store():
                     stores.append(message)
                 case Conclude():
@@ -154,6 +161,7 @@ class Writer:
                     self._is_stopping = True
                 case _:
                     raise ProtocolError(f"the writer got {type(message).__name__}")
+        self._crowd = len(stores)
         return stores, concludes
 
     # --- the batch --------------------------------------------------------------------------------------------------

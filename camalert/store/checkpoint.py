@@ -16,7 +16,8 @@ from pathlib import Path
 
 from camalert.store.connection import journal_mode
 
-IDLE_PAGES = 400  # when nothing else is to do; far below the 1000 at which other programs begin
+IDLE_PAGES = 400  # in a pause between mails; far below the 1000 at which other programs begin
+PAUSE_S = 0.2  # since the last commit: a gap within a burst is no pause
 BUSY_PAGES = 4000  # between two commits of a burst: 16 MiB, about 20 ms of writing (measured on an SSD)
 QUIET_S = 20.0  # what lies in the WAL for so long is brought home, however little it is
 LOCK_S = 0.05  # a reader or writer that holds longer is waited for another time
@@ -32,12 +33,14 @@ class Checkpoint:
     def __init__(self) -> None:
         self._pages = IDLE_PAGES  # what a predecessor left is unknown: look soon
         self._since = 0.0
+        self._last = 0.0
         self._not_before = 0.0
 
     def note(self, written_bytes: int, now: float) -> None:
         """Add what a commit wrote."""
         if self._pages == 0:
             self._since = now
+        self._last = now
         self._pages += written_bytes // PAGE_BYTES + 20  # rows, indexes and counts beside the pictures
 
     def is_due(self, now: float, *, is_idle: bool) -> bool:
@@ -46,7 +49,7 @@ class Checkpoint:
             return False
         if not is_idle:
             return self._pages >= BUSY_PAGES
-        return self._pages >= IDLE_PAGES or now - self._since >= QUIET_S
+        return (self._pages >= IDLE_PAGES and now - self._last >= PAUSE_S) or now - self._since >= QUIET_S
 
     def run(self, connection: sqlite3.Connection, now: float, *, busy_s: float) -> bool:
         """Checkpoint; return whether all of the WAL was brought home."""

@@ -1,0 +1,130 @@
+"""A writer with a real pool, channel and database in one process, driven turn by turn."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from camalert.channel import ParentChannel, pair
+from camalert.child import Context
+from camalert.config import Config
+from camalert.messages import Conclude, Lend, Loaded, Message, Outcome, Ready, Stage, Store, Stored
+from camalert.pool import Pool
+from camalert.slots import Layout
+from camalert.words import FrameWords, MailWords, PersonWords, PictureWords
+from camalert.writer import Writer
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40 + b"\xff\xd9"
+ANNOTATED = b"\xff\xd8 annotated \xff\xd9"
+LAYOUT = Layout(
+    intake_slots=2,
+    intake_slot_bytes=262_144,
+    frame_slots=3,
+    picture_bytes=65_536,
+    frame_bytes=4096,
+    largest_bytes=1_048_576,
+)
+Kind = TypeVar("Kind", bound=Message)
+_numbers = itertools.count(1)
+
+
+class Rig:
+    """Play supervisor and smtp for a writer."""
+
+    def __init__(self, directory: Path, *, layout: Layout = LAYOUT, config: Config | None = None, **database: Any):
+        self.path = directory / "alerts.sqlite3"
+        base = config or Config()
+        settings = replace(base.database, path=str(self.path), busy_seconds=0.2, **database)
+        self.config = replace(base, database=settings)
+        self.pool = Pool.create(f"camalert-test-{os.getpid()}-{next(_numbers)}", layout)
+        self.generations = itertools.count(1)
+        self.messages: list[Message] = []
+        self.start()
+
+    def start(self) -> None:
+        """Begin with a new writer, as after the death of its predecessor."""
+        self.channel, child_socket = pair()
+        self._child = ParentChannel(child_socket)  # any end will do, as long as it does not wait
+        self.writer = Writer(Context("writer", self.config, self._child, self.pool))
+        self.writer.open()
+        assert self.take(Ready)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.writer._database.close()
+        self.channel.close()
+        self._child.close()
+        self.pool.close()
+        self.pool.unlink()
+
+    def turn(self, *messages: Message) -> None:
+        """Send messages and let the writer work once through them."""
+        for message in messages:
+            self.channel.send(message)
+        self.writer.turn()
+
+    def take(self, kind: type[Kind]) -> list[Kind]:
+        """Return the writer's messages of one kind so far; they are taken out."""
+        while (message := self.channel.receive()) is not None:
+            self.messages.append(message)
+        found = [message for message in self.messages if isinstance(message, kind)]
+        self.messages = [message for message in self.messages if not isinstance(message, kind)]
+        return found
+
+    def put_mail(self, *pictures: bytes, slot: int = 0, mail_id: bytes = b"", **words: Any) -> Store:
+        """Put a mail into an intake slot and return its Store."""
+        number = next(self.generations)
+        offset, placed = 0, []
+        kind = words.pop("picture_kind", "jpeg")
+        with self.pool.encoded(slot) as section:
+            for index, picture in enumerate(pictures):
+                section[offset : offset + len(picture)] = picture
+                placed.append(PictureWords(offset, len(picture), kind, f"picture {index}.jpg"))
+                offset += len(picture)
+        mail = {"received_utc": time.time(), "subject": "a mail", "camera": "garage", **words}
+        self.pool.write_words(slot, MailWords(pictures=tuple(placed), **mail).encode())
+        return Store(slot, number, mail_id or number.to_bytes(16, "big"))
+
+    def store(self, *pictures: bytes, **words: Any) -> Stored:
+        """Store a mail and return the writer's answer."""
+        self.turn(self.put_mail(*pictures, **words))
+        (stored,) = self.take(Stored)
+        return stored
+
+    def lend(self, count: int = 3, *, large: bool = False) -> list[Lend]:
+        """Lend frame slots."""
+        numbers = [self.pool.layout.large_frame] if large else list(self.pool.layout.frames)[:count]
+        return [Lend(slot, next(self.generations)) for slot in numbers]
+
+    def conclusion(self, loaded: Loaded, outcome: Outcome, **words: Any) -> Conclude:
+        """Fill a frame slot as decoder and detector do and return its Conclude."""
+        fields = words or {"reason": "why", "best_score": 0.25, "threshold": 0.5}
+        found = replace(FrameWords.decode(self.pool.read_words(loaded.slot)), **fields)
+        if outcome is Outcome.PERSON:
+            with self.pool.encoded(loaded.slot) as encoded:
+                encoded[: len(ANNOTATED)] = ANNOTATED
+            person = PersonWords(1, 2, 3, 4, 0.9)
+            found = replace(found, annotated_bytes=len(ANNOTATED), people=(person,), best_score=0.9)
+        self.pool.write_words(loaded.slot, found.encode())
+        return Conclude(loaded.slot, loaded.generation, loaded.alert_id, outcome, Stage.DETECT, 0, 0)
+
+    def rows(self, query: str, *arguments: object) -> list[Any]:
+        """Query the database from outside."""
+        connection = sqlite3.connect(self.path)
+        try:
+            return connection.execute(query, arguments).fetchall()
+        finally:
+            connection.close()
+
+    def turn_until(self, is_done: Callable[[], bool], limit_s: float = 10.0) -> None:
+        """Let the writer turn until something holds."""
+        deadline = time.monotonic() + limit_s
+        while not is_done():
+            assert time.monotonic() < deadline, "the writer did not get there"
+            self.writer.turn()

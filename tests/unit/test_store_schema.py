@@ -1,0 +1,235 @@
+"""The schema: made, adopted from the original, upgraded, repaired."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from camalert.config import Database as Settings
+from camalert.errors import StoreError
+from camalert.store import schema, tables
+from camalert.store.database import Database
+from camalert.store.tables import ALERTS, BOTH, DETECTIONS, Reviewed
+
+ORIGINAL = """CREATE TRIGGER delete_alarms AFTER INSERT ON alerts_alert
+    BEGIN
+      DELETE FROM alerts_alert WHERE id IN (SELECT id FROM alerts_alert ORDER BY id DESC LIMIT -1 OFFSET {keep});
+    END"""
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    found = sqlite3.connect(":memory:", isolation_level=None)
+    yield found
+    found.close()
+
+
+def prepare(connection: sqlite3.Connection, alerts: int = 0, detections: int = 0) -> list[str]:
+    return schema.prepare(connection, schema.Limits(alerts, detections), time.time())
+
+
+def add(connection: sqlite3.Connection, table: Reviewed = ALERTS, count: int = 1) -> None:
+    """Insert as cams or a shell does."""
+    for _ in range(count):
+        connection.execute(f"INSERT INTO {table.name} (subject, timestamp, snapshot) VALUES ('s', '2026-07-01', x'ff')")
+
+
+def ids(connection: sqlite3.Connection, table: Reviewed = ALERTS) -> list[int]:
+    return [row[0] for row in connection.execute(f"SELECT id FROM {table.name} ORDER BY id")]
+
+
+def make_original(connection: sqlite3.Connection, keep: int) -> None:
+    for table in BOTH:
+        connection.execute(table.create)
+    connection.execute(ORIGINAL.format(keep=keep))
+    connection.execute(ORIGINAL.format(keep=keep).replace("alerts_alert", "alerts_detect").replace("alarms", "detect"))
+
+
+def test_prepare_twice_changes_nothing(connection: sqlite3.Connection) -> None:
+    """A database in order is left alone, down to the schema's version number that other programs watch."""
+    prepare(connection)
+    before = connection.execute("PRAGMA schema_version").fetchone()
+
+    assert prepare(connection) == []
+
+    assert connection.execute("PRAGMA schema_version").fetchone() == before
+
+
+@pytest.mark.parametrize("table", BOTH, ids=lambda table: table.name)
+def test_inserts_by_anyone_keep_exactly_the_newest_rows(connection: sqlite3.Connection, table: Reviewed) -> None:
+    """Without pending rows the table holds exactly the newest N after each insert."""
+    prepare(connection, alerts=5, detections=5)
+
+    for number in range(1, 13):
+        add(connection, table)
+        assert ids(connection, table) == list(range(max(1, number - 4), number + 1))
+
+
+def test_keeper_spares_pending_rows_and_nothing_newer_for_them(connection: sqlite3.Connection) -> None:
+    """A pending row beyond the limit stays, and no row within the limit goes in its place."""
+    prepare(connection, alerts=3)
+    add(connection)
+    connection.execute("INSERT INTO camalert_pending VALUES (1, 0, 1)")
+
+    add(connection, count=6)
+
+    assert ids(connection) == [1, 5, 6, 7]
+
+
+def test_keeper_does_bounded_work_after_the_limit_was_lowered(connection: sqlite3.Connection) -> None:
+    """An insert never deletes thousands of pictures at once."""
+    prepare(connection, alerts=100)
+    add(connection, count=100)
+    prepare(connection, alerts=10)
+
+    add(connection)
+
+    assert len(ids(connection)) == 101 - tables.DELETES_PER_INSERT
+
+
+def test_keeper_of_the_original_is_replaced_and_its_number_kept(connection: sqlite3.Connection) -> None:
+    """Who moves over with another limit than 1000 keeps it, also at later starts."""
+    make_original(connection, keep=7)
+    add(connection, count=9)
+
+    assert prepare(connection) == []
+    prepare(connection)
+    add(connection, count=2)
+
+    assert ids(connection) == list(range(5, 12))
+    assert connection.execute("SELECT keep FROM camalert_rows ORDER BY name").fetchall() == [(7,), (7,)]
+    text = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'delete_alarms'").fetchone()[0]
+    assert "OFFSET" not in text
+
+
+def test_keeper_of_the_original_in_other_white_space_is_recognised() -> None:
+    """White space and case tell nothing; another clause does."""
+    text = ORIGINAL.format(keep=250)
+
+    assert schema.original_number(text, ALERTS) == 250
+    assert schema.original_number(text.replace("\n", " \t\n ").lower(), ALERTS) == 250
+    assert schema.original_number(text, DETECTIONS) is None
+    assert schema.original_number(text.replace("DESC", "ASC"), ALERTS) is None
+
+
+def test_configured_limit_goes_before_the_original_s(connection: sqlite3.Connection) -> None:
+    """A number in the configuration is the owner's latest word."""
+    make_original(connection, keep=7)
+
+    prepare(connection, alerts=3)
+    add(connection, count=9)
+
+    assert len(ids(connection)) == 3
+
+
+def test_foreign_keeper_is_left_alone_with_a_warning(connection: sqlite3.Connection) -> None:
+    """A trigger that somebody else wrote is his; we say so and keep our hands off."""
+    make_original(connection, keep=7)
+    connection.execute("DROP TRIGGER delete_alarms")
+    foreign = (
+        "CREATE TRIGGER delete_alarms AFTER INSERT ON alerts_alert BEGIN DELETE FROM alerts_alert WHERE id = 0; END"
+    )
+    connection.execute(foreign)
+
+    (warning,) = prepare(connection)
+    add(connection, count=2000)
+
+    assert "delete_alarms" in warning
+    assert connection.execute("SELECT sql FROM sqlite_master WHERE name = 'delete_alarms'").fetchone() == (foreign,)
+    assert len(ids(connection)) == 2000
+
+
+def test_every_row_has_facts_and_loses_them_with_its_deletion(connection: sqlite3.Connection) -> None:
+    """Rows of before, rows that cams adds, edits and deletes: the facts follow."""
+    make_original(connection, keep=1000)
+    add(connection, count=2)
+    prepare(connection)
+    add(connection)
+
+    connection.execute("UPDATE alerts_alert SET subject = 'edited' WHERE id = 2")
+    connection.execute("DELETE FROM alerts_alert WHERE id = 1")
+
+    facts = connection.execute("SELECT alert_id, subject, timestamp, mail FROM camalert_alert").fetchall()
+    assert facts == [(2, "edited", "2026-07-01", None), (3, "s", "2026-07-01", None)]
+    assert connection.execute("SELECT rows FROM camalert_rows WHERE name = 'alerts_alert'").fetchone() == (2,)
+
+
+def test_deleting_an_alert_ends_its_place_in_the_queue(connection: sqlite3.Connection) -> None:
+    """What the owner deletes is not examined any more."""
+    prepare(connection)
+    add(connection)
+    connection.execute("INSERT INTO camalert_pending VALUES (1, 0, 1)")
+
+    connection.execute("DELETE FROM alerts_alert")
+
+    assert connection.execute("SELECT * FROM camalert_pending").fetchall() == []
+
+
+def test_table_of_another_shape_is_refused_unharmed(connection: sqlite3.Connection) -> None:
+    """A database that is not the original's stays as it is, and the message names what is missing."""
+    connection.execute("CREATE TABLE alerts_alert (id INTEGER PRIMARY KEY, subject TEXT, timestamp TEXT)")
+
+    with pytest.raises(StoreError, match="snapshot"):
+        prepare(connection)
+
+    assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (1,)
+
+
+def test_newer_database_is_refused(connection: sqlite3.Connection) -> None:
+    """An older release never touches a newer one's tables."""
+    prepare(connection)
+    connection.execute("INSERT INTO camalert_schema VALUES (99, 0)")
+
+    with pytest.raises(StoreError, match="version 99"):
+        prepare(connection)
+
+
+def test_upgrade_goes_in_order_and_all_or_nothing(connection: sqlite3.Connection) -> None:
+    """A step that fails leaves the version before it."""
+    limits = schema.Limits(0, 0)
+    good = (*schema.MIGRATIONS, ("CREATE TABLE camalert_second (x)",))
+    bad = (*good, ("CREATE TABLE camalert_third (x)", "CREATE TABLE camalert_second (x)"))
+    prepare(connection)
+
+    with pytest.raises(sqlite3.OperationalError):
+        schema.prepare(connection, limits, 0.0, bad)
+    assert schema.version(connection) == 1
+    schema.prepare(connection, limits, 0.0, good)
+
+    assert schema.version(connection) == 2
+
+
+def test_upgrade_is_preceded_by_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way back lies beside the database before its tables change."""
+    database = Database(Settings(path=str(tmp_path / "a.sqlite3")))
+    database.open()
+    database.write(add)
+    database.close()
+
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ("CREATE TABLE camalert_second (x)",)))
+    monkeypatch.setattr(schema.prepare, "__defaults__", (schema.MIGRATIONS,))
+    database.open()
+    database.close()
+
+    (copy,) = tmp_path.glob("a.sqlite3.version-1-*")
+    with_rows = sqlite3.connect(copy)
+    assert schema.version(with_rows) == 1
+    assert ids(with_rows) == [1]
+    with_rows.close()
+
+
+def test_database_of_the_original_before_detections_gets_that_table(connection: sqlite3.Connection) -> None:
+    """An old installation that stopped at its third migration is completed, and a later `migrate` finds it done."""
+    connection.execute(ALERTS.create)
+    connection.execute(tables.DJANGO_MIGRATIONS)
+    for name in ALERTS.migrations:
+        connection.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('alerts', ?, 'x')", (name,))
+
+    prepare(connection)
+
+    names = [row[0] for row in connection.execute("SELECT name FROM django_migrations ORDER BY id")]
+    assert names == [*ALERTS.migrations, *DETECTIONS.migrations]
