@@ -7,7 +7,7 @@ export PYTHON
 
 VENV := .venv
 # Installed where they can be: what makes it faster or nicer, but is not needed to run.
-WISHES := openvino
+WISHES := openvino,metrics
 INSTALLED := $(VENV)/.installed
 DEVELOPMENT := $(VENV)/.development
 SOURCES := camalert supervisor.py tests perf
