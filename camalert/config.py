@@ -98,6 +98,19 @@ class Smtp:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that cameras upload into and other programs drop pictures in; what is stored is removed from it."""
+
+    enabled: bool = key(False)
+    path: str = key("var/incoming", path=True)
+    camera: str = key("")  # whose pictures lie in the folder itself; a sub-folder's are of the camera of its name
+    depth: int = key(8, low=0, high=32)  # of sub-folders
+    poll_seconds: float = key(1.0, low=0.1, high=3600, unit="s")
+    settle_seconds: float = key(2.0, low=0.2, high=3600, unit="s")
+    incomplete_seconds: float = key(60.0, low=1, high=86_400, unit="s")
+
+
+@dataclass(frozen=True, slots=True)
 class Intake:
     """Limits of one mail and of all mails in transit."""
 
@@ -107,6 +120,7 @@ class Intake:
     repeat_window_seconds: float = key(120.0, low=0, high=86_400, unit="s")
     max_pictures: int = key(64, low=1, high=1000)
     max_clock_skew_seconds: float = key(86_400.0, low=0, high=31_536_000, unit="s")
+    folder: Folder = Folder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +143,13 @@ class Decode:
     max_pixels: int = key(64_000_000, low=76_800, high=500_000_000, unit="px")
     deadline_seconds: float = key(15.0, low=1, high=300, unit="s")
     memory_bytes: int = key(2_147_483_648, low=268_435_456, high=68_719_476_736, unit="bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """How video clips are looked at."""
+
+    pictures: int = key(6, low=1, high=64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +273,7 @@ class Config:
     intake: Intake = Intake()
     pool: Pool = Pool()
     decode: Decode = Decode()
+    clip: Clip = Clip()
     detector: Detector = Detector()
     camera: tuple[Camera, ...] = ()
     database: Database = Database()

@@ -1,5 +1,7 @@
 """The decoder process: the encoded picture of a frame slot becomes the frame in the same slot.
 
+A clip becomes a few pictures in its place first; then each of them comes as a job of its own.
+
 Hostile bytes end here. The process is disposable: it talks to no network and no database, its address space is limited,
 and a picture that kills it is tried once more and then given up by the writer.
 """
@@ -10,12 +12,15 @@ import os
 import time
 from dataclasses import replace
 
-from camalert import frames
+from camalert import clips, frames
 from camalert.child import Context
+from camalert.config import Config
 from camalert.errors import Exit, FrameError
 from camalert.messages import Decode, Decoded, Ping, Pong, Ready, Stop
 from camalert.pool import Pool
 from camalert.words import FrameWords
+
+TIME_SHARE = 0.5  # of a job's deadline for reading a clip; what comes after it is short
 
 
 def main(context: Context) -> int:
@@ -26,7 +31,7 @@ def main(context: Context) -> int:
         channel.wait()
         match channel.receive():
             case Decode() as job:
-                channel.send(decode(job, context.pool, context.config.decode.max_pixels))
+                channel.send(decode(job, context.pool, context.config))
             case Ping(number):
                 channel.send(Pong(number))
             case Stop():
@@ -35,25 +40,58 @@ def main(context: Context) -> int:
                 continue
 
 
-def decode(job: Decode, pool: Pool, max_pixels: int) -> Decoded:
-    """Do one job: picture to frame, or the words why not."""
+def decode(job: Decode, pool: Pool, config: Config) -> Decoded:
+    """Do one job: picture to frame, or the words why not; of a clip the pictures first."""
     words = FrameWords.decode(pool.read_words(job.slot))
     started = time.monotonic()
     try:
+        if job.is_clip:
+            words = take_pictures(job, pool, config, words)
+        words = replace(words, index=job.index)
+        offset, length = words.pictures[job.index] if words.pictures else (0, job.picture_bytes)
         with pool.encoded(job.slot) as encoded, pool.frame(job.slot) as out:
-            found = frames.decode_into(encoded[: job.picture_bytes], out, max_pixels)
+            found = frames.decode_into(encoded[offset : offset + length], out, config.decode.max_pixels)
     except FrameError as error:
         words = replace(words, reason=f"not examined: {error}")
         pool.write_words(job.slot, words.encode())
         return Decoded(job.slot, job.generation, is_failed=True, pictures=0)
     words = replace(
         words,
-        kind=found.kind,
+        kind=words.kind if words.pictures else found.kind,
         height_px=found.height_px,
         width_px=found.width_px,
-        original_height_px=found.original_height_px,
-        original_width_px=found.original_width_px,
-        decode_ms=round((time.monotonic() - started) * 1000, 2),
+        original_height_px=words.original_height_px if words.pictures else found.original_height_px,
+        original_width_px=words.original_width_px if words.pictures else found.original_width_px,
+        decode_ms=round(words.decode_ms + (time.monotonic() - started) * 1000, 2),
     )
     pool.write_words(job.slot, words.encode())
-    return Decoded(job.slot, job.generation, is_failed=False, pictures=1)
+    return Decoded(job.slot, job.generation, is_failed=False, pictures=len(words.pictures) or 1)
+
+
+def take_pictures(job: Decode, pool: Pool, config: Config, words: FrameWords) -> FrameWords:
+    """Put pictures of a clip back to back in its place; the room of one more stays for the annotated picture.
+
+    Raises: FrameError when the clip gives none.
+    """
+    with pool.encoded(job.slot) as encoded, pool.frame(job.slot) as out:
+        limits = clips.Limits(
+            pictures=config.clip.pictures,
+            max_pixels=config.decode.max_pixels,
+            room_px=len(out) // frames.CHANNELS,
+            picture_bytes=len(encoded) // (config.clip.pictures + 1),
+            seconds=config.decode.deadline_seconds * TIME_SHARE,
+        )
+        clip = clips.take_pictures(encoded[: job.picture_bytes], limits)
+        places: list[tuple[int, int]] = []
+        offset = 0
+        for picture in clip.pictures:
+            encoded[offset : offset + len(picture)] = picture
+            places.append((offset, len(picture)))
+            offset += len(picture)
+    return replace(
+        words,
+        kind=clip.kind,
+        original_height_px=clip.height_px,
+        original_width_px=clip.width_px,
+        pictures=tuple(places),
+    )

@@ -10,10 +10,11 @@ import os
 from dataclasses import dataclass
 from typing import TypeAlias
 
-# OpenCV reads this once, when it is imported. The size of a picture is checked before it is decoded; this is the wall
+# OpenCV reads these once, when it is imported. The size of a picture is checked before it is decoded; this is the wall
 # behind that check, for a file whose header says one size and whose data says another.
 WALL_PX = 1 << 27
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(WALL_PX))
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # its warnings about a broken file are no lines of our log
 
 import cv2  # noqa: E402 - see above
 import numpy as np  # noqa: E402
@@ -22,7 +23,7 @@ import numpy.typing as npt  # noqa: E402
 from camalert.errors import FrameError  # noqa: E402
 from camalert.pictures import Header, complete_jpeg, identify, read_header  # noqa: E402
 
-__all__ = ["Decoded", "Frame", "Header", "decode_into", "encode_jpeg", "identify", "read_header", "view"]
+__all__ = ["Decoded", "Frame", "Header", "decode_into", "encode_jpeg", "identify", "read_header", "reduce", "view"]
 
 Frame: TypeAlias = npt.NDArray[np.uint8]  # BGR, (height, width, 3), C-contiguous
 
@@ -75,7 +76,7 @@ def decode_into(encoded: memoryview | bytes, out: memoryview, max_pixels: int) -
             f"{header.kind} picture of {header.width_px}x{header.height_px} px is damaged: OpenCV {cv2.__version__} "
             f"decodes nothing of its {len(data)} bytes"
         )
-    frame = _upright(_reduce(frame, room_px), header.orientation)
+    frame = _upright(reduce(frame, room_px), header.orientation)
     height, width = frame.shape[:2]
     np.frombuffer(out, np.uint8, frame.size).reshape(frame.shape)[:] = frame
     is_turned = header.orientation >= 5
@@ -100,8 +101,19 @@ def encode_jpeg(frame: Frame, quality: int, limit_bytes: int) -> bytes:
             if encoded.size <= limit_bytes:
                 return encoded.tobytes()
         height, width = frame.shape[:2]
-        frame = _reduce(frame, height * width // 2)
-    raise FrameError(f"annotated picture does not fit into {limit_bytes} bytes")
+        frame = reduce(frame, height * width // 2)
+    raise FrameError(f"picture does not fit into {limit_bytes} bytes")
+
+
+def reduce(frame: Frame, room_px: int) -> Frame:
+    """Shrink a frame, keeping its shape, until it has at most `room_px` pixels."""
+    height, width = frame.shape[:2]
+    if height * width <= room_px:
+        return frame
+    scale = (room_px / (height * width)) ** 0.5
+    size = max(1, int(width * scale)), max(1, int(height * scale))
+    reduced: Frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    return reduced
 
 
 def _flag(header: Header, room_px: int) -> int:
@@ -120,17 +132,6 @@ def _decode(data: bytes, flag: int) -> Frame | None:
     except cv2.error:
         return None  # some formats raise where others return nothing
     return frame
-
-
-def _reduce(frame: Frame, room_px: int) -> Frame:
-    """Shrink a frame, keeping its shape, until it has at most `room_px` pixels."""
-    height, width = frame.shape[:2]
-    if height * width <= room_px:
-        return frame
-    scale = (room_px / (height * width)) ** 0.5
-    size = max(1, int(width * scale)), max(1, int(height * scale))
-    reduced: Frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-    return reduced
 
 
 def _upright(frame: Frame, orientation: int) -> Frame:

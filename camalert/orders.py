@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from camalert.child import Orders
 from camalert.config import Config
 from camalert.lifecycle import ChildSpec, Role
-from camalert.plan import Plan
+from camalert.plan import SMTP, Plan
 
 # When memory runs out the kernel takes those that hostile or heavy pictures live in, and never intake or writer first.
 OOM_SCORES = {Role.DECODER: 800, Role.DETECTOR: 500, Role.OPTIONAL: 300}
@@ -35,7 +35,7 @@ def orders_for(spec: ChildSpec, run: Run, engine: str) -> Orders:
         parent_pid=os.getpid(),
         pool_name=run.pool_name if has_pool else "",
         layout=run.plan.layout if has_pool else None,
-        listeners=run.listeners if spec.role is Role.INTAKE else (),
+        listeners=run.listeners if spec.name == SMTP else (),
         engine=engine if spec.role is Role.DETECTOR else "",
         oom_score_adj=OOM_SCORES.get(spec.role, 0),
         address_space_bytes=run.config.decode.memory_bytes if spec.role is Role.DECODER else 0,

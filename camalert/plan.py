@@ -13,6 +13,7 @@ from camalert.errors import ConfigError
 from camalert.lifecycle import ChildSpec, Role
 from camalert.slots import Layout
 
+SMTP = "smtp"  # the intake child that has the listening sockets
 FRAME_CHANNELS = 3  # BGR, one byte each
 SPARE_FRAME_SLOTS = 2  # one being loaded and one being concluded while all workers are busy
 MIB = 1 << 20
@@ -60,7 +61,7 @@ def specs(config: Config, plan: Plan) -> list[ChildSpec]:
     children = [
         ChildSpec(WRITER, Role.WRITER, "camalert.writer:main", is_vital=True, ready_s=120, grace_s=writer_answer_s,
                   answer_s=writer_answer_s),
-        ChildSpec("smtp", Role.INTAKE, "camalert.smtp.process:main", is_vital=True, ready_s=30,
+        ChildSpec(SMTP, Role.INTAKE, "camalert.smtp.process:main", is_vital=True, ready_s=30,
                   grace_s=config.service.drain_seconds),
     ]  # fmt: skip
     if plan.layout.folder_slots:

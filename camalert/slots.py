@@ -4,6 +4,7 @@ Pure: the layout is arithmetic that supervisor and children share; the books (`S
 supervisor, never in shared memory, so that no child can corrupt them.
 
     intake slot: [words | picture section]              smtp -> writer -> smtp
+    folder slot: as a large intake slot                 folder -> writer -> folder
     frame slot:  [words | encoded section | frame]      writer -> decoder -> detector -> writer
 """
 
@@ -46,7 +47,8 @@ class Slot:
 class Layout:
     """Lay out a pool: a few small intake slots and a large one, equal frame slots and a large one.
 
-    The large intake slot takes the largest mail; the large frame slot takes its largest picture or clip.
+    The large intake slot takes the largest mail; the large frame slot takes its largest picture or clip. The folder
+    watcher has slots of its own, as large, because smtp keeps the free list of the intake slots.
     """
 
     intake_slots: int
@@ -55,6 +57,7 @@ class Layout:
     picture_bytes: int
     frame_bytes: int
     largest_bytes: int
+    folder_slots: int = 0
 
     @property
     def intake(self) -> range:
@@ -65,6 +68,11 @@ class Layout:
     def frames(self) -> range:
         """Return the numbers of the frame slots; the last one is the large one."""
         return range(self.intake_slots + 1, self.intake_slots + 1 + self.frame_slots + 1)
+
+    @property
+    def folder(self) -> range:
+        """Return the numbers of the folder watcher's slots."""
+        return range(self.frames.stop, self.frames.stop + self.folder_slots)
 
     @property
     def large_intake(self) -> int:
@@ -88,9 +96,9 @@ class Layout:
 
     def _lay_out(self) -> Iterator[Slot]:
         offset = 0
-        for number in (*self.intake, *self.frames):
-            is_intake = number in self.intake
-            if number in (self.large_intake, self.large_frame):
+        for number in (*self.intake, *self.frames, *self.folder):
+            is_intake = number not in self.frames
+            if number in (self.large_intake, self.large_frame, *self.folder):
                 encoded_bytes = _round_up(self.largest_bytes)
             else:
                 encoded_bytes = _round_up(self.intake_slot_bytes if is_intake else self.picture_bytes)

@@ -13,10 +13,22 @@ from camalert.slots import PAGE_BYTES, Layout, SlotTable
 SLOTS = range(3, 8)
 
 
-@given(st.integers(1, 9), st.integers(1, 100_000), st.integers(1, 9), st.integers(1, 100_000), st.integers(1, 10**6))
-def test_layout_any_sizes_do_not_overlap(intake: int, intake_bytes: int, frames: int, picture: int, frame: int) -> None:
+SIZES = st.integers(1, 100_000)
+LAYOUTS = st.builds(
+    Layout,
+    intake_slots=st.integers(1, 9),
+    intake_slot_bytes=SIZES,
+    frame_slots=st.integers(1, 9),
+    picture_bytes=SIZES,
+    frame_bytes=st.integers(1, 10**6),
+    largest_bytes=st.just(500_000),
+    folder_slots=st.integers(0, 2),
+)
+
+
+@given(LAYOUTS)
+def test_layout_any_sizes_do_not_overlap(layout: Layout) -> None:
     """Every section starts on a page behind the last one and lies within the segment."""
-    layout = Layout(intake, intake_bytes, frames, picture, frame, largest_bytes=500_000)
     spans = [span for slot in layout.slots() for span in (slot.words, slot.encoded, slot.frame)]
 
     end = 0
@@ -36,6 +48,20 @@ def test_layout_large_slots_take_the_largest_mail() -> None:
     assert [slot.encoded.length >= 50_000 for slot in slots] == [False, False, True, False, False, True]
     assert all(slot.frame.length >= 3000 for slot in slots if slot.number in layout.frames)
     assert all(slot.frame.length == 0 for slot in slots if slot.number in layout.intake)
+
+
+def test_layout_folder_slot_is_large_and_moves_no_other() -> None:
+    """The folder watcher's slot takes the largest mail and lies behind all others, which stay where they are."""
+    without = Layout(2, 1000, 2, 1000, 3000, largest_bytes=50_000)
+    layout = Layout(2, 1000, 2, 1000, 3000, largest_bytes=50_000, folder_slots=1)
+
+    (number,) = layout.folder
+
+    assert layout.slots()[:number] == without.slots()
+    assert layout.slots()[number].encoded.length >= 50_000
+    assert layout.slots()[number].frame.length == 0
+    assert number not in layout.intake
+    assert number not in layout.frames
 
 
 class SlotTableMachine(RuleBasedStateMachine):
