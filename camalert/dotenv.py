@@ -12,8 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from camalert.config import Config
-from camalert.environment import Override, annotation_at, parse
+from camalert.environment import Override, parse
 
 KNOWN = ("URL", "PORT", "DEST_DIR", "DATABASE", "LOG_ACTIVE")
 
@@ -79,11 +78,9 @@ def _translate(variable: Variable, origin: str, folder: str) -> tuple[Override |
             return Override(("log", "level"), level, origin), f'sets log.level to "{level}"'
         case "DEST_DIR":
             path = str(PurePosixPath(folder) / text)
-            if annotation_at(Config, ("intake", "folder", "path")) is str:
-                return (
-                    Override(("intake", "folder", "path"), path, origin),
-                    f'sets intake.folder.path to "{path}"; pictures from mails need no folder any more, so the '
-                    "folder is watched only when intake.folder.enabled is true",
-                )
-            return None, "is not needed any more: pictures go from process to process in memory"
+            return (
+                Override(("intake", "folder", "path"), path, origin),
+                f'sets intake.folder.path to "{path}"; mails need no folder any more, so pictures that are put there '
+                "are taken only when intake.folder.enabled is true",
+            )
     return None, "is not a variable of the original system and is not used; configuration belongs into config.toml"

@@ -136,6 +136,8 @@ def test_dotenv_beside_the_file_is_understood(file: Path) -> None:
     assert (listen.host, listen.port) == ("192.168.1.5", 2525)
     assert loaded.config.database.path == "/srv/db/alerts.sqlite3"
     assert loaded.config.log.level == "warning"
+    assert loaded.config.intake.folder.path == str(file.parent / "email/msgfiles")
+    assert not loaded.config.intake.folder.enabled, "nothing is taken from a folder unasked"
     for name in ("URL", "PORT", "DEST_DIR", "DATABASE", "LOG_ACTIVE"):
         assert sum(f": {name} " in notice for notice in loaded.notices) == 1, f"no single log line for {name}"
 
