@@ -2,9 +2,9 @@
 
     python perf/store.py [--seconds 8] [--bytes 300000] [--group 5] [--dir DIR]
 
-Both sides write into a file of their own in the same state (1000 rows, our triggers, WAL, synchronous=FULL) with the
-same number of pictures a commit, in turns, so that a disk that changes its mind meets both. The bound writes nothing but
-the row of `alerts_alert`; the writer also writes the mail, its facts, its place in the queue and the day's counts. The
+Both sides write into a file of their own in the same state (1000 rows, our triggers, WAL, synchronous=FULL) with
+the same number of pictures a commit, in turns, so that a disk that changes its mind meets both. The bound writes only
+the row of `alerts_alert`; the writer also the mail, its facts, its place in the queue and the day's counts. The
 third row is a writer in a process of its own, asked over its channel as the supervisor asks it.
 """
 

@@ -45,10 +45,15 @@ class Rig:
         self.pool = Pool.create(f"camalert-test-{os.getpid()}-{next(_numbers)}", layout)
         self.generations = itertools.count(1)
         self.messages: list[Message] = []
-        self.start()
+        self._open()
 
     def start(self) -> None:
         """Begin with a new writer, as after the death of its predecessor."""
+        self.take(Ready)
+        self._leave()
+        self._open()
+
+    def _open(self) -> None:
         self.channel, child_socket = pair()
         self._child = ParentChannel(child_socket)  # any end will do, as long as it does not wait
         self.writer = Writer(Context("writer", self.config, self._child, self.pool))
@@ -57,11 +62,14 @@ class Rig:
 
     def close(self) -> None:
         """Leave nothing behind."""
+        self._leave()
+        self.pool.close()
+        self.pool.unlink()
+
+    def _leave(self) -> None:
         self.writer._database.close()
         self.channel.close()
         self._child.close()
-        self.pool.close()
-        self.pool.unlink()
 
     def turn(self, *messages: Message) -> None:
         """Send messages and let the writer work once through them."""
