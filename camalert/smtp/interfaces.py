@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import ipaddress
+import os
 import socket
 import struct
 from pathlib import Path
@@ -15,7 +16,9 @@ from camalert.smtp.addresses import Network
 
 SIOCGIFADDR = 0x8915  # netdevice(7)
 SIOCGIFNETMASK = 0x891B
-_IF_INET6 = Path("/proc/net/if_inet6")
+# Neither needs a netlink socket nor more of /proc than a process's own part: a hardened service has neither.
+_NAMES = Path("/sys/class/net")
+_IF_INET6 = Path("/proc/self/net/if_inet6")
 
 
 def own_networks() -> tuple[Network, ...]:
@@ -25,8 +28,12 @@ def own_networks() -> tuple[Network, ...]:
 
 def _ipv4() -> list[Network]:
     found: list[Network] = []
+    try:
+        names = os.listdir(_NAMES)
+    except OSError:
+        return found
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for _, name in socket.if_nameindex():
+        for name in names:
             request = struct.pack("256s", name.encode()[:15])
             try:
                 address = fcntl.ioctl(sock, SIOCGIFADDR, request)[20:24]
@@ -39,7 +46,7 @@ def _ipv4() -> list[Network]:
 
 
 def _ipv6() -> list[Network]:
-    """Read the addresses. Source: proc(5), /proc/net/if_inet6: address, index, prefix length in hexadecimal."""
+    """Read the addresses. Source: proc(5), /proc/pid/net/if_inet6: address, index, prefix length in hexadecimal."""
     try:
         lines = _IF_INET6.read_text(encoding="ascii").splitlines()
     except OSError:  # a kernel without IPv6
