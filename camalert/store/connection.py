@@ -9,6 +9,7 @@ Source: sqlite.org/wal.html, sqlite.org/howtocorrupt.html (2.2), sqlite.org/prag
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def open_writer(settings: config.Database) -> sqlite3.Connection:
     except OSError as error:
         raise StoreFull(f"the directory {path.parent} cannot be made: {error.strerror}") from error
     refuse_network(path)
+    _create(path)
     try:
         connection = sqlite3.connect(_uri(path, "rwc"), uri=True, isolation_level=None, timeout=settings.busy_seconds)
     except sqlite3.Error as error:
@@ -130,6 +132,16 @@ def abandon(connection: sqlite3.Connection) -> None:
 
 
 _abandoned: list[sqlite3.Connection] = []
+
+
+def _create(path: Path) -> None:
+    """Create an empty file, for SQLite to begin in, with the rights that the umask leaves to the group.
+
+    SQLite itself would leave the group no right to write, and its WAL takes the database's rights: the review site,
+    which runs as another user of the group, could delete nothing.
+    """
+    with contextlib.suppress(OSError):  # it is there already; or SQLite says what is wrong
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
 
 
 def _uri(path: Path, mode: str) -> str:
