@@ -45,7 +45,11 @@ class Rig:
         self.pool = Pool.create(f"camalert-test-{os.getpid()}-{next(_numbers)}", layout)
         self.generations = itertools.count(1)
         self.messages: list[Message] = []
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
 
     def start(self) -> None:
         """Begin with a new writer, as after the death of its predecessor."""

@@ -1,0 +1,1 @@
+"""What tests share: a real service under test, real mails, real pictures."""

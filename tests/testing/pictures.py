@@ -1,0 +1,41 @@
+"""Pictures for tests: real ones with and without a person, and ones made to order.
+
+Source: scikit-image's sample pictures; astronaut (NASA, public domain) and chelsea the cat (CC0).
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+
+import skimage.data
+from PIL import Image
+
+
+@functools.cache
+def person_jpeg(width_px: int = 640) -> bytes:
+    """Return a JPEG that shows one person."""
+    return _jpeg(skimage.data.astronaut(), width_px)
+
+
+@functools.cache
+def cat_jpeg(width_px: int = 640) -> bytes:
+    """Return a JPEG that shows a cat and nobody."""
+    return _jpeg(skimage.data.chelsea(), width_px)
+
+
+def unique_jpeg(number: int, width_px: int = 320) -> bytes:
+    """Return a small JPEG that differs from that of every other number."""
+    image = Image.new("RGB", (width_px, width_px * 3 // 4), ((number * 37) % 256, (number >> 8) % 256, number % 256))
+    return _encode(image, comment=b"number %d" % number)
+
+
+def _jpeg(pixels: object, width_px: int) -> bytes:
+    image = Image.fromarray(pixels)
+    return _encode(image.resize((width_px, image.height * width_px // image.width)))
+
+
+def _encode(image: Image.Image, comment: bytes = b"") -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=90, comment=comment)
+    return out.getvalue()
