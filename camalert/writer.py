@@ -18,7 +18,7 @@ import time
 import structlog
 
 from camalert.child import Context
-from camalert.errors import ConfigError, Exit, ProtocolError, StoreBusy, StoreDamaged, StoreError
+from camalert.errors import ConfigError, Exit, ProtocolError, StoreBusy, StoreDamaged, StoreError, StoreFull
 from camalert.messages import (
     Conclude,
     Concluded,
@@ -85,14 +85,14 @@ class Writer:
         self._counted: Counted | None = None
 
     def open(self) -> None:
-        """Open the database and say Ready; a locked one is waited for.
+        """Open the database and say Ready; one that is locked or on a full disk is waited for.
 
-        Raises: ConfigError for what only the owner can change, StoreError for what a new start may cure.
+        Raises: ConfigError for what only the owner can change, other StoreErrors for a database that is not ours.
         """
         while not self._is_stopping:
             try:
                 self._database.open()
-            except StoreBusy as error:
+            except (StoreBusy, StoreFull) as error:
                 self._met(error)
                 self._channel.wait(RETRY_EVERY_S)
                 self._is_stopping = isinstance(self._channel.receive(), Stop)
@@ -130,8 +130,8 @@ class Writer:
                 self._database.write(_touch, wait_s=0.0)
                 self._works()
             if not self._trouble:
-                self._load(now)
-                self._idle(now)
+                self._load(time.monotonic())
+                self._idle(time.monotonic())
         except StoreError as error:
             self._met(error)
 

@@ -74,20 +74,18 @@ class Intake:
         alerts = []
         queued = []
         for picture in words.pictures:
-            content = section[picture.offset : picture.offset + picture.length]
-            if words.unreadable:
-                connection.execute(
-                    "INSERT OR REPLACE INTO camalert_raw VALUES (?, ?, ?, ?)",
-                    (mail.row, words.received_utc, picture.length, content),
-                )
-            elif picture.is_clip:
-                clip = _add_clip(connection, mail, picture, content)
-                queued.append(_queue(connection, CLIP_BASE + clip, picture))
-            else:
-                alert = _add_alert(connection, mail, picture, content)
-                alerts.append(alert)
-                if mail.is_examined:
-                    queued.append(_queue(connection, alert, picture))
+            # `with`, or a failing statement's traceback would keep the view of the slot.
+            with section[picture.offset : picture.offset + picture.length] as content:
+                if words.unreadable:
+                    _add_raw(connection, mail, picture, content)
+                elif picture.is_clip:
+                    clip = _add_clip(connection, mail, picture, content)
+                    queued.append(_queue(connection, CLIP_BASE + clip, picture))
+                else:
+                    alert = _add_alert(connection, mail, picture, content)
+                    alerts.append(alert)
+                    if mail.is_examined:
+                        queued.append(_queue(connection, alert, picture))
         first_id = alerts[0] if alerts else 0
         if alerts:
             connection.execute(
@@ -164,6 +162,13 @@ def _add_clip(connection: sqlite3.Connection, mail: _Mail, picture: PictureWords
          words.camera, words.event, words.received_utc, words.taken_utc, content),
     )  # fmt: skip
     return _row_id(cursor)
+
+
+def _add_raw(connection: sqlite3.Connection, mail: _Mail, picture: PictureWords, content: memoryview) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO camalert_raw VALUES (?, ?, ?, ?)",
+        (mail.row, mail.words.received_utc, picture.length, content),
+    )
 
 
 def _queue(connection: sqlite3.Connection, alert_id: int, picture: PictureWords) -> Queued:

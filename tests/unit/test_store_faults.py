@@ -1,0 +1,320 @@
+"""The database goes wrong: each fault ends in an answer, and work goes on by itself when it is over."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from testing.storerig import JPEG, Rig
+
+from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreFull, StoreRefused
+from camalert.messages import Concluded, Lend, Loaded, Noted, Outcome, StoreCode, Stored
+from camalert.store.faults import translate
+
+MakeRig = Callable[..., Rig]
+
+
+@pytest.fixture
+def make_rig(tmp_path: Path) -> Iterator[MakeRig]:
+    made: list[Rig] = []
+
+    def make(**settings: object) -> Rig:
+        made.append(Rig(tmp_path, **settings))
+        return made[-1]
+
+    yield make
+    for rig in made:
+        rig.close()
+
+
+@pytest.fixture
+def rig(make_rig: MakeRig) -> Rig:
+    return make_rig()
+
+
+@pytest.fixture
+def other(rig: Rig) -> Iterator[sqlite3.Connection]:
+    """Another program that has the database open."""
+    connection = sqlite3.connect(rig.path, isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def usable_again(rig: Rig) -> bool:
+    """Tell whether a mail is stored now; the writer tries once a second by itself."""
+    return rig.store(JPEG).code == StoreCode.STORED
+
+
+def test_locked_database_answers_busy_and_recovers(rig: Rig, other: sqlite3.Connection) -> None:
+    """A shell in a transaction costs a 451, not the service."""
+    other.execute("BEGIN IMMEDIATE")
+    assert rig.store(JPEG).code == StoreCode.BUSY
+    other.execute("ROLLBACK")
+
+    assert usable_again(rig)
+
+    events = [note.text for note in rig.take(Noted)]
+    assert [b"unusable" in events[0], b"usable_again" in events[1]] == [True, True]
+    assert b"locked by another program" in events[0]
+
+
+def test_verdict_outlives_a_locked_database(rig: Rig, other: sqlite3.Connection) -> None:
+    """The frame slot is free at once; the verdict is written when the lock is gone, without a second examination."""
+    rig.turn(*rig.lend(1))
+    rig.store(JPEG)
+    (loaded,) = rig.take(Loaded)
+    other.execute("BEGIN IMMEDIATE")
+
+    rig.turn(rig.conclusion(loaded, Outcome.PERSON))
+    assert len(rig.take(Concluded)) == 1
+    other.execute("ROLLBACK")
+
+    rig.turn_until(lambda: rig.rows("SELECT count(*) FROM alerts_detect") == [(1,)])
+    assert rig.rows("SELECT count(*) FROM camalert_pending") == [(0,)]
+
+
+def test_nothing_is_loaded_while_the_database_cannot_be_written(rig: Rig, other: sqlite3.Connection) -> None:
+    """Examinations whose verdicts cannot be kept would only burn the processor."""
+    rig.store(JPEG)
+    other.execute("BEGIN IMMEDIATE")
+    assert rig.store(JPEG).code == StoreCode.BUSY
+
+    rig.turn(*rig.lend(3))
+    assert rig.take(Loaded) == []
+    other.execute("ROLLBACK")
+
+    rig.turn_until(lambda: bool(rig.take(Loaded)))
+
+
+def test_verdicts_beyond_those_held_back_are_examined_again(
+    rig: Rig, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory stays bounded in a long lock, and no alert is forgotten."""
+    monkeypatch.setattr("camalert.writer.HELD_BACK", 1)
+    rig.turn(*rig.lend(3))
+    for _ in range(3):
+        rig.store(JPEG)
+    loaded = rig.take(Loaded)
+    other.execute("BEGIN IMMEDIATE")
+    rig.turn(*(rig.conclusion(message, Outcome.NOBODY) for message in loaded))
+    assert len(rig.writer._held_back) == 1
+    other.execute("ROLLBACK")
+
+    rig.turn(*(Lend(message.slot, next(rig.generations)) for message in loaded))
+    again: list[Loaded] = []
+    rig.turn_until(lambda: bool(again.extend(rig.take(Loaded)) or len(again) == 2))
+
+    assert {message.alert_id for message in again} == {message.alert_id for message in loaded[1:]}
+    assert rig.rows("SELECT count(*) FROM camalert_pending") == [(2,)]
+
+
+def test_full_disk_answers_full_and_recovers(rig: Rig) -> None:
+    """452 while it lasts; what was accepted stays."""
+    rig.store(JPEG)
+    connection = rig.writer._database._connection
+    assert connection is not None
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
+
+    assert rig.store(JPEG, JPEG, JPEG).code == StoreCode.FULL
+    connection.execute("PRAGMA max_page_count = 1000000").fetchone()
+
+    assert usable_again(rig)
+    assert rig.rows("SELECT count(*) FROM alerts_alert") == [(2,)]
+
+
+def test_read_only_database_answers_full_and_recovers(rig: Rig) -> None:
+    """A file system that was remounted read-only is no end of the process."""
+    connection = rig.writer._database._connection
+    assert connection is not None
+    connection.execute("PRAGMA query_only = ON")
+    assert rig.store(JPEG).code == StoreCode.FULL
+    connection.execute("PRAGMA query_only = OFF")
+
+    assert usable_again(rig)
+
+
+def test_moved_database_answers_busy_until_it_is_back(rig: Rig) -> None:
+    """The moved file has every row that was accepted, and no empty one takes its place."""
+    rig.store(JPEG)
+    away = rig.path.with_name("away.sqlite3")
+    rig.path.rename(away)
+
+    assert rig.store(JPEG).code == StoreCode.BUSY
+    assert not rig.path.exists()
+    rows = sqlite3.connect(f"file:{away}?mode=ro", uri=True)
+    assert rows.execute("SELECT snapshot FROM alerts_alert").fetchall() == [(JPEG,)]
+    rows.close()
+    away.rename(rig.path)
+
+    assert usable_again(rig)
+    assert rig.rows("SELECT count(*) FROM alerts_alert") == [(2,)]
+
+
+def test_replaced_database_is_followed(rig: Rig, tmp_path: Path) -> None:
+    """Another file in its place is used from the next mail on; old verdicts do not end up in it."""
+    rig.store(JPEG)
+    empty = Rig(tmp_path / "other")
+    empty.store(b"\xff\xd8 other")
+    empty.close()
+    rig.turn(*rig.lend(1))
+    (loaded,) = rig.take(Loaded) or (None,)
+    assert loaded is None or loaded.alert_id == 1
+    os.replace(tmp_path / "other" / "alerts.sqlite3", rig.path)
+
+    assert usable_again(rig)
+    if loaded:
+        rig.turn(rig.conclusion(loaded, Outcome.PERSON))
+
+    assert rig.rows("SELECT id, snapshot FROM alerts_alert") == [(1, b"\xff\xd8 other"), (2, JPEG)]
+    assert rig.rows("SELECT count(*) FROM alerts_detect") == [(0,)]
+    assert rig.rows("SELECT alert_id FROM camalert_pending ORDER BY 1") == [(1,), (2,)]
+
+
+def damage(path: Path) -> bytes:
+    """Overwrite the beginning of a database in use, and return what is there then."""
+    with path.open("r+b") as file:
+        file.write(b"this is not a database" * 400)
+    with sqlite3.connect(path) as _:
+        pass
+    return path.read_bytes()
+
+
+def test_damaged_database_is_left_as_it_is(make_rig: MakeRig) -> None:
+    """451 until its owner puts a sound file in its place; nothing is written into the damaged one."""
+    rig = make_rig(journal="delete")
+    rig.store(JPEG)
+    sound = rig.path.with_name("sound.sqlite3")
+    shutil.copy(rig.path, sound)
+    damaged = damage(rig.path)
+
+    assert rig.store(JPEG).code == StoreCode.BUSY
+    assert rig.store(JPEG).code == StoreCode.BUSY
+    assert rig.path.read_bytes() == damaged
+    os.replace(sound, rig.path)
+
+    assert usable_again(rig)
+    assert rig.rows("SELECT count(*) FROM alerts_alert") == [(2,)]
+
+
+def test_damaged_database_is_set_aside_when_that_is_allowed(make_rig: MakeRig) -> None:
+    """A new file is begun, and the damaged one keeps its bytes under a name with the date."""
+    rig = make_rig(journal="delete", replace_corrupt=True)
+    rig.store(JPEG)
+    damaged = damage(rig.path)
+
+    assert rig.store(JPEG).code == StoreCode.BUSY
+    rig.turn_until(lambda: usable_again(rig))
+
+    (aside,) = rig.path.parent.glob("alerts.sqlite3.damaged-*")
+    assert aside.read_bytes() == damaged
+    assert rig.rows("SELECT id FROM alerts_alert") == [(1,)]
+
+
+def test_damaged_database_at_start_is_the_owner_s_decision(tmp_path: Path) -> None:
+    """The service does not begin, and says what the choices are."""
+    path = tmp_path / "alerts.sqlite3"
+    path.write_bytes(b"not a database at all " * 300)
+
+    with pytest.raises(ConfigError, match="replace_corrupt"):
+        Rig(tmp_path)
+
+    assert path.read_bytes() == b"not a database at all " * 300
+    rig = Rig(tmp_path, replace_corrupt=True)
+    assert usable_again(rig)
+    rig.close()
+
+
+def test_tables_altered_by_a_migrate_get_their_triggers_back(rig: Rig, other: sqlite3.Connection) -> None:
+    """Django alters a table by building a copy without triggers; the next mail finds them in place again."""
+    rig.store(JPEG)
+    create = other.execute("SELECT sql FROM sqlite_master WHERE name = 'alerts_alert'").fetchone()[0]
+    other.executescript(
+        create.replace('"alerts_alert"', '"new__alerts_alert"').replace("varchar(200)", "varchar(250)")
+        + ";INSERT INTO new__alerts_alert SELECT * FROM alerts_alert; DROP TABLE alerts_alert;"
+        "ALTER TABLE new__alerts_alert RENAME TO alerts_alert; INSERT INTO alerts_alert VALUES (9, 's', 't', x'ff')"
+    )
+
+    assert usable_again(rig)
+
+    assert rig.rows("SELECT alert_id, mail FROM camalert_alert") == [(1, 1), (9, None), (10, 2)]
+    assert rig.rows("SELECT rows FROM camalert_rows WHERE name = 'alerts_alert'") == [(3,)]
+    assert rig.rows("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'alerts_alert'") == [(5,)]
+
+
+def test_statement_that_is_refused_spoils_its_own_job_only(rig: Rig, other: sqlite3.Connection) -> None:
+    """A table that refuses detections keeps no mail from its 250."""
+    rig.turn(*rig.lend(1))
+    rig.store(JPEG)
+    (loaded,) = rig.take(Loaded)
+    other.execute("CREATE TRIGGER no BEFORE INSERT ON alerts_detect BEGIN SELECT RAISE(ABORT, 'no'); END")
+
+    rig.turn(rig.conclusion(loaded, Outcome.PERSON), rig.put_mail(JPEG))
+    assert [stored.code for stored in rig.take(Stored)] == [StoreCode.STORED]
+    other.execute("DROP TRIGGER no")
+
+    rig.turn_until(lambda: rig.rows("SELECT count(*) FROM alerts_detect") == [(1,)])
+
+
+def test_damaged_picture_in_the_database_is_given_up_alone(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One unreadable row fails with its reason; the queue goes on."""
+    rig.store(JPEG)
+    rig.store(JPEG)
+    rig.start()
+    load = rig.writer._database.read
+
+    def read(work: Callable[[sqlite3.Connection], object]) -> object:
+        found = load(work)
+        if getattr(getattr(found, "words", None), "alert_id", 0) == 1:
+            raise StoreDamaged("the database file is damaged")
+        return found
+
+    monkeypatch.setattr(rig.writer._database, "read", read)
+    rig.turn(*rig.lend(2))
+    rig.turn()
+
+    assert [message.alert_id for message in rig.take(Loaded)] == [2]
+    assert rig.rows("SELECT outcome, reason FROM camalert_alert WHERE alert_id = 1") == [
+        ("failed", "not examined: the database file is damaged")
+    ]
+
+
+def test_locked_database_at_start_is_waited_for(tmp_path: Path) -> None:
+    """A new writer begins when the lock is gone; it is not sent away."""
+    locker = sqlite3.connect(tmp_path / "alerts.sqlite3", isolation_level=None, check_same_thread=False)
+    locker.execute("PRAGMA journal_mode = WAL")
+    locker.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.5, lambda: locker.execute("ROLLBACK"))
+    release.start()
+
+    rig = Rig(tmp_path)
+
+    release.join()
+    locker.close()
+    assert usable_again(rig)
+    rig.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreBusy),
+        (sqlite3.SQLITE_FULL, StoreFull),
+        (sqlite3.SQLITE_READONLY_DBMOVED, StoreFull),
+        (sqlite3.SQLITE_CORRUPT_INDEX, StoreDamaged),
+        (sqlite3.SQLITE_CONSTRAINT_NOTNULL, StoreRefused),
+        (0, StoreRefused),
+    ],
+)
+def test_translate_knows_extended_codes(code: int, kind: type[Exception]) -> None:
+    """What SQLite reports in detail is the same to a camera."""
+    error = sqlite3.OperationalError("words")
+    error.sqlite_errorcode = code
+    error.sqlite_errorname = "NAME"
+
+    assert type(translate(error)) is kind
