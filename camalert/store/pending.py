@@ -14,12 +14,12 @@ from camalert.store.tables import CLIP_BASE
 from camalert.words import FrameWords
 
 _SMALL = (
-    "SELECT alert_id, bytes, tries FROM camalert_pending WHERE alert_id > ?1 AND alert_id < ?3 AND bytes <= ?2"
-    " ORDER BY alert_id LIMIT ?4"
+    "SELECT alert_id, bytes, tries FROM camalert_pending WHERE alert_id > :cursor AND alert_id < :clips AND bytes <= :small"
+    " ORDER BY alert_id LIMIT :rows"
 )
 _LARGE = (
-    "SELECT alert_id, bytes, tries FROM camalert_pending WHERE alert_id > ?1 AND (bytes > ?2 OR alert_id >= ?3)"
-    " ORDER BY alert_id LIMIT ?4"
+    "SELECT alert_id, bytes, tries FROM camalert_pending WHERE alert_id > :cursor"
+    " AND (bytes > :small OR alert_id >= :clips) ORDER BY alert_id LIMIT :rows"
 )
 _PICTURE = (
     "SELECT p.tries, f.camera, f.event, f.picture_kind, m.sender, m.recipients, a.snapshot"
@@ -28,8 +28,8 @@ _PICTURE = (
 )
 _CLIP = (
     "SELECT p.tries, c.camera, c.event, c.kind, m.sender, m.recipients, c.clip"
-    " FROM camalert_pending p JOIN camalert_clip c ON c.id = p.alert_id - ?2"
-    " LEFT JOIN camalert_mail m ON m.id = c.mail WHERE p.alert_id = ?1"
+    " FROM camalert_pending p JOIN camalert_clip c ON c.id = p.alert_id - :clips"
+    " LEFT JOIN camalert_mail m ON m.id = c.mail WHERE p.alert_id = :id"
 )
 
 
@@ -45,13 +45,14 @@ class Picture:
 def rows(connection: sqlite3.Connection, line: Line, small_bytes: int) -> list[Waiting]:
     """Return the next pending rows of a line, above its cursor, oldest first."""
     query = _LARGE if line.is_large else _SMALL
-    return [Waiting(*row) for row in connection.execute(query, (line.cursor, small_bytes, CLIP_BASE, FETCH_ROWS))]
+    limits = {"cursor": line.cursor, "small": small_bytes, "clips": CLIP_BASE, "rows": FETCH_ROWS}
+    return [Waiting(*row) for row in connection.execute(query, limits)]
 
 
 def load(connection: sqlite3.Connection, waiting: Waiting) -> Picture | None:
     """Return a pending picture, None when it is not pending any more."""
     if waiting.is_clip:
-        row = connection.execute(_CLIP, (waiting.alert_id, CLIP_BASE)).fetchone()
+        row = connection.execute(_CLIP, {"id": waiting.alert_id, "clips": CLIP_BASE}).fetchone()
     else:
         row = connection.execute(_PICTURE, (waiting.alert_id,)).fetchone()
     if row is None:

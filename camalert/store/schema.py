@@ -108,9 +108,9 @@ def _make_django_tables(connection: sqlite3.Connection, now_utc: float) -> None:
     # Without these rows a `migrate` of the site would try to create the tables again and fail.
     for migration in (name for table in made for name in table.migrations):
         connection.execute(
-            "INSERT INTO django_migrations (app, name, applied) SELECT 'alerts', ?1, ?2 WHERE NOT EXISTS"
-            " (SELECT 1 FROM django_migrations WHERE app = 'alerts' AND name = ?1)",
-            (migration, applied),
+            "INSERT INTO django_migrations (app, name, applied) SELECT 'alerts', :name, :applied WHERE NOT EXISTS"
+            " (SELECT 1 FROM django_migrations WHERE app = 'alerts' AND name = :name)",
+            {"name": migration, "applied": applied},
         )
 
 
