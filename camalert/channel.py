@@ -11,7 +11,7 @@ import select
 import signal
 import socket
 
-from camalert.errors import ChannelClosed
+from camalert.errors import ChannelClosed, ProtocolError
 from camalert.messages import MAX_BYTES, Message, Stop, decode, encode
 
 OUTBOX_MESSAGES = 10_000  # a child that leaves so many unread is not reading at all
@@ -30,6 +30,7 @@ class Channel:
         sock.setblocking(False)
         self._socket = sock
         self._wakeup: socket.socket | None = None
+        self.is_unread = False  # the other end went without having read all that was sent to it
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
@@ -50,7 +51,7 @@ class Channel:
             that is no message.
         """
         try:
-            datagram = self._socket.recv(MAX_BYTES)
+            datagram = self._receive()
         except BlockingIOError:
             return self._signalled()
         except OSError as error:
@@ -85,6 +86,15 @@ class Channel:
         signal.set_wakeup_fd(signalled.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, _do_nothing)
 
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(MAX_BYTES)
+        except ConnectionResetError:
+            # The kernel tells once, before anything else, that the other end went with unread messages; what it had
+            # sent itself still waits behind that. Source: unix_release_sock in the kernel's net/unix/af_unix.c.
+            self.is_unread = True
+            return self._socket.recv(MAX_BYTES)
+
     def _signalled(self) -> Stop | None:
         if self._wakeup is None:
             return None
@@ -99,6 +109,7 @@ class Channel:
         except BlockingIOError:
             return False
         except OSError as error:
+            self.is_unread |= isinstance(error, ConnectionResetError)
             raise ChannelClosed(str(error)) from error
         return True
 
@@ -118,12 +129,12 @@ class ParentChannel(Channel):
     def send(self, message: Message) -> None:
         """Send a message, or keep it until `flush`.
 
-        Raises: ChannelClosed when the other end is gone or does not read any more.
+        Raises: ChannelClosed when the other end is gone, ProtocolError when it does not read any more.
         """
         datagram = encode(message)
         if self._outbox or not self._try_send(datagram):
             if len(self._outbox) >= OUTBOX_MESSAGES:
-                raise ChannelClosed(f"{OUTBOX_MESSAGES} messages are unread")
+                raise ProtocolError(f"it left {OUTBOX_MESSAGES} messages unread")
             self._outbox.append(datagram)
 
     def flush(self) -> None:

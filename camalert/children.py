@@ -24,7 +24,7 @@ class ChildProcess:
     def __init__(self, process: BaseProcess, line: channel.ParentChannel) -> None:
         self._process = process
         self.channel = line
-        self.is_trusted = True  # until it sends what is no message
+        self.is_trusted = True  # until it closes its channel or sends what is no message
         self.engine = ""  # the one a detector was started with
         self.pid = process.pid or 0
 

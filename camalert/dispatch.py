@@ -12,8 +12,10 @@ the writer counts the try, and the picture comes again from the database, once.
 from __future__ import annotations
 
 import collections
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from camalert.crew import Crew
+from camalert.errors import ProtocolError
 from camalert.messages import (
     Conclude,
     Concluded,
@@ -26,14 +28,20 @@ from camalert.messages import (
     Loaded,
     Message,
     Outcome,
+    Ping,
     Stage,
     Store,
+    StoreCode,
     Stored,
 )
 from camalert.slots import Layout, SlotTable
 
 WRITER = "writer"
 QUEUED = "queued"
+PICTURES_MAX = 1000  # of one clip; a decoder that speaks of more is not to be believed
+
+_STORE_CODES = frozenset(StoreCode)
+_DETECTED = frozenset((Outcome.PERSON, Outcome.NOBODY, Outcome.FAILED))
 
 Send = tuple[str, Message]
 
@@ -57,59 +65,12 @@ class Work:
     conclude: Conclude | None = None  # unanswered
 
 
-@dataclass(slots=True)
-class Crew:
-    """The workers of one stage: who is idle, who has which slot since when, what waits."""
-
-    stage: Stage
-    limit_s: float
-    idle: list[str] = field(default_factory=list)
-    jobs: dict[str, tuple[int, float]] = field(default_factory=dict)  # name -> slot, deadline
-    retired: set[str] = field(default_factory=set)  # finish their job, get no other
-    live: collections.deque[int] = field(default_factory=collections.deque)
-    backlog: collections.deque[int] = field(default_factory=collections.deque)
-
-    def queue(self, slot: int, *, is_live: bool) -> None:
-        """Let a slot wait for a worker."""
-        (self.live if is_live else self.backlog).append(slot)
-
-    def assign(self, now: float) -> list[tuple[str, int]]:
-        """Give waiting slots to idle workers, live ones first."""
-        pairs = []
-        while self.idle and (self.live or self.backlog):
-            slot = (self.live or self.backlog).popleft()
-            name = self.idle.pop()  # the last one to finish has the warmest caches
-            self.jobs[name] = (slot, now + self.limit_s)
-            pairs.append((name, slot))
-        return pairs
-
-    def finish(self, name: str, slot: int) -> bool:
-        """Take a worker's answer; return False when it is not about its job."""
-        if self.jobs.get(name, (None, 0.0))[0] != slot:
-            return False
-        del self.jobs[name]
-        if name not in self.retired:
-            self.idle.append(name)
-        return True
-
-    def retire(self, name: str) -> None:
-        """Give a worker no further job: it is about to be replaced."""
-        self.retired.add(name)
-        if name in self.idle:
-            self.idle.remove(name)
-
-    def lose(self, name: str) -> int | None:
-        """Forget a worker; return the slot it was working on."""
-        self.retire(name)
-        self.retired.remove(name)
-        return self.jobs.pop(name, (None, 0.0))[0]
-
-
 class Dispatch:
     """Keep the books; every method returns the messages to send, in order."""
 
     def __init__(self, layout: Layout, limits: Limits) -> None:
         self.slots = SlotTable(layout.frames)
+        self._intake_slots = layout.intake
         self.decoders = Crew(Stage.DECODE, limits.decode_s)
         self.detectors = Crew(Stage.DETECT, limits.detect_s)
         self.examined: collections.Counter[str] = collections.Counter()  # pictures by detector, since its start
@@ -140,9 +101,8 @@ class Dispatch:
         return frozenset((*self.decoders.jobs, *self.detectors.jobs))
 
     def overdue(self, now: float) -> list[str]:
-        """Return the workers past the deadline of their job."""
-        crews = (self.decoders, self.detectors)
-        return [name for crew in crews for name, (_, deadline) in crew.jobs.items() if deadline <= now]
+        """Return the workers that passed the deadline of their job, each once."""
+        return self.decoders.overdue(now) + self.detectors.overdue(now)
 
     def next_deadline(self) -> float | None:
         """Return the earliest deadline of a job."""
@@ -152,11 +112,15 @@ class Dispatch:
     # --- children come and go ---------------------------------------------------------------------------------------
 
     def intake_ready(self, name: str) -> list[Send]:
-        """Tell a new intake child which slots still wait for the answer to its predecessor's Store."""
+        """Tell a new intake child which slots still wait for the answer to its predecessor's Store.
+
+        The ping at the end says that these are all; only then may it use the others.
+        """
         self._intakes.add(name)
-        return [
+        sends: list[Send] = [
             (name, Held(store.slot, store.generation, 0)) for asker, store in self._stores.values() if asker == name
         ]
+        return [*sends, (name, Ping(0))]
 
     def intake_gone(self, name: str) -> None:
         """Note that an intake child is away; its open Stores stay open."""
@@ -197,6 +161,20 @@ class Dispatch:
         work = self._work[slot]
         return self._conclude(slot, outcome, crew.stage, tries=work.loaded.tries + 1, code=code)
 
+    def undelivered(self, crew: Crew, name: str, now: float) -> list[Send]:
+        """Let the picture of a worker that never got its job go to another one: it is not to blame."""
+        crew.retire(name)
+        slot = crew.drop_job(name)
+        if slot is None:
+            return []
+        if self._is_draining:
+            self._drop(slot)
+            return []
+        loaded = self._work[slot].loaded
+        self.slots.pass_on(slot, loaded.generation, QUEUED)
+        crew.queue_first(slot, is_live=loaded.is_live)
+        return self._assign(crew, now)
+
     def drain(self) -> None:
         """Start nothing new: what waits for a worker stays pending in the database."""
         self._is_draining = True
@@ -208,21 +186,38 @@ class Dispatch:
     # --- messages ---------------------------------------------------------------------------------------------------
 
     def store(self, asker: str, message: Store) -> list[Send]:
-        """Pass a mail on to the writer, and remember it until it is answered."""
+        """Pass a mail on to the writer, and remember it until it is answered.
+
+        Raises: ProtocolError when it is not in an intake slot.
+        """
+        if message.slot not in self._intake_slots:
+            raise ProtocolError(f"a mail in slot {message.slot} cannot be")
         self._stores[message.mail_id] = (asker, message)
         return [(WRITER, message)] if self._has_writer else []
 
     def stored(self, message: Stored) -> list[Send]:
-        """Pass the writer's answer back to whoever asked."""
-        asker, _ = self._stores.pop(message.mail_id, ("", None))
-        if not asker:
+        """Pass the writer's answer back to whoever asked.
+
+        Raises: ProtocolError when it is no answer to what was asked.
+        """
+        asker, store = self._stores.get(message.mail_id, ("", None))
+        if store is None:
             self.stale += 1
+            return []
+        if (message.slot, message.generation) != (store.slot, store.generation) or message.code not in _STORE_CODES:
+            raise ProtocolError(f"an answer about slot {message.slot} with code {message.code} cannot be")
+        del self._stores[message.mail_id]
         return [(asker, message)] if asker in self._intakes else []
 
     def loaded(self, message: Loaded, now: float) -> list[Send]:
-        """Queue a picture that the writer loaded."""
+        """Queue a picture that the writer loaded.
+
+        Raises: ProtocolError when the slot was not lent to the writer.
+        """
         if not self._is_lease(message.slot, message.generation):
             return []
+        if message.slot in self._work or self.slots.owner(message.slot) != WRITER:
+            raise ProtocolError(f"slot {message.slot} was not the writer's to load")
         self._work[message.slot] = Work(message)
         if self._is_draining:
             self._drop(message.slot)
@@ -232,7 +227,12 @@ class Dispatch:
         return self._assign(self.decoders, now)
 
     def decoded(self, name: str, message: Decoded, now: float) -> list[Send]:
-        """Queue a frame for detection, or conclude a picture that is none."""
+        """Queue a frame for detection, or conclude a picture that is none.
+
+        Raises: ProtocolError when the answer cannot be.
+        """
+        if message.pictures > PICTURES_MAX:
+            raise ProtocolError(f"a clip of {message.pictures} pictures cannot be")
         if not self._is_answer(self.decoders, name, message):
             return []
         work = self._work[message.slot]
@@ -249,7 +249,12 @@ class Dispatch:
         return sends + self._assign(self.decoders, now)
 
     def detected(self, name: str, message: Detected, now: float) -> list[Send]:
-        """Conclude an examined picture, or go on with the next picture of a clip."""
+        """Conclude an examined picture, or go on with the next picture of a clip.
+
+        Raises: ProtocolError when the answer cannot be.
+        """
+        if message.outcome not in _DETECTED:
+            raise ProtocolError(f"outcome {message.outcome} of a detector cannot be")
         if not self._is_answer(self.detectors, name, message):
             return []
         self.examined[name] += 1
@@ -269,9 +274,15 @@ class Dispatch:
         return sends + self._assign(self.detectors, now)
 
     def concluded(self, message: Concluded) -> list[Send]:
-        """Free the frame slot of a committed verdict and lend it out again."""
+        """Free the frame slot of a committed verdict and lend it out again.
+
+        Raises: ProtocolError when no verdict of this slot was to be written.
+        """
         if not self._is_lease(message.slot, message.generation):
             return []
+        work = self._work.get(message.slot)
+        if work is None or work.conclude is None:
+            raise ProtocolError(f"slot {message.slot} has no verdict to be concluded")
         self._drop(message.slot)
         return self._lend()
 

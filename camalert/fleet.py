@@ -6,6 +6,7 @@ here; a child whose channel broke or carries nonsense is listened to no more.
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import signal
 from collections.abc import Callable
@@ -22,12 +23,19 @@ MESSAGES_A_TURN = 256  # from one child, so that a chatty one cannot keep the lo
 class Fleet:
     """Own the processes and the selector that waits for them.
 
-    `on_broken(name, why)` is called when a child cannot be talked to any more; it still has to be ended.
+    `on_closed(name)` is called when a child has closed its channel: it is ending, or has to be ended.
+    `on_nonsense(name, why)` is called when a child cannot be understood; it has to be ended.
     """
 
-    def __init__(self, selector: selectors.BaseSelector, on_broken: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        on_closed: Callable[[str], None],
+        on_nonsense: Callable[[str, str], None],
+    ) -> None:
         self._selector = selector
-        self._on_broken = on_broken
+        self._on_closed = on_closed
+        self._on_nonsense = on_nonsense
         self._children: dict[str, ChildProcess] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -46,17 +54,25 @@ class Fleet:
         self._selector.register(child.sentinel, selectors.EVENT_READ, ("end", orders.name))
         return child
 
-    def send(self, name: str, message: Message) -> None:
-        """Send to a child; to one that is gone nothing is sent: what matters is repeated to its successor."""
+    def send(self, name: str, message: Message) -> bool:
+        """Send to a child; return False when it is gone, or is not talked to any more.
+
+        What it said before it went is still read.
+        """
         child = self._children.get(name)
         if child is None or not child.is_trusted:
-            return
+            return False
         try:
             child.channel.send(message)
-            if child.channel.has_outbox:
-                self._watch(child, name)
-        except ChannelClosed as error:
-            self._distrust(name, str(error))
+        except ChannelClosed:
+            return False
+        except ProtocolError as error:
+            self._leave_alone(child)
+            self._on_nonsense(name, str(error))
+            return False
+        if child.channel.has_outbox:
+            self._watch(child, name)
+        return True
 
     def read(self, name: str, take: Take, limit: int = MESSAGES_A_TURN) -> None:
         """Give a child's waiting messages to `take`, which raises ProtocolError for what makes no sense to it."""
@@ -64,7 +80,8 @@ class Fleet:
         if child is None or not child.is_trusted:
             return
         try:
-            child.channel.flush()
+            with contextlib.suppress(ChannelClosed):
+                child.channel.flush()
             for _ in range(limit):
                 message = child.channel.receive()
                 if message is None:
@@ -72,9 +89,11 @@ class Fleet:
                 take(name, message)
             self._watch(child, name)
         except ChannelClosed:
-            self._distrust(name, "it closed its channel")
+            self._leave_alone(child)
+            self._on_closed(name)
         except ProtocolError as error:
-            self._distrust(name, str(error))
+            self._leave_alone(child)
+            self._on_nonsense(name, str(error))
 
     def bury(self, name: str, take: Take) -> tuple[ChildProcess, int]:
         """Read the last messages of an ended child and collect it; return it and its exit code."""
@@ -117,11 +136,9 @@ class Fleet:
             except (ChannelClosed, ProtocolError):
                 return
 
-    def _distrust(self, name: str, why: str) -> None:
-        child = self._children[name]
+    def _leave_alone(self, child: ChildProcess) -> None:
         child.is_trusted = False
         self._selector.unregister(child.channel)
-        self._on_broken(name, why)
 
     def _watch(self, child: ChildProcess, name: str) -> None:
         """Wait for room in a child's channel exactly while something waits to be sent."""

@@ -18,6 +18,7 @@ from camalert import restart
 from camalert.errors import Exit
 
 ABORT_GRACE_S = 2.0  # faulthandler needs under 0.1 s to write the stacks; the rest is margin
+LOST_GRACE_S = 1.0  # a process that ends closes its channel a few milliseconds before it is gone
 KILL_GRACE_S = 30.0  # only a process stuck in the kernel outlives SIGKILL for so long
 
 
@@ -115,6 +116,10 @@ class Service:
         deadlines = [child.deadline for child in self.children.values() if child.deadline is not None]
         return min([*deadlines, *([] if self.deadline is None else [self.deadline])], default=None)
 
+    def has_running(self, role: Role) -> bool:
+        """Tell whether a child of this role has a process."""
+        return any(child.is_running and child.spec.role is role for child in self.children.values())
+
     def troubled(self) -> list[Child]:
         """Return the children that are not what they should be while the service runs."""
         return [child for child in self.children.values() if child.state in (State.BACKOFF, State.FAILED)]
@@ -154,6 +159,13 @@ class Hung:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A child closed its channel: it is ending by itself, or will be made to."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopAsked:
     """Somebody wants the service to end: drain; asked again: skip the drain; a third time: kill."""
 
@@ -175,7 +187,7 @@ class TimePassed:
     """A deadline may have come."""
 
 
-Event = Begin | BecameReady | Ended | Hung | StopAsked | Quiet | ReplaceAsked | TimePassed
+Event = Begin | BecameReady | Ended | Hung | Lost | StopAsked | Quiet | ReplaceAsked | TimePassed
 
 
 class Do(enum.Enum):
@@ -220,6 +232,8 @@ def step(service: Service, event: Event, now: float, draw: float = 0.0) -> tuple
             turn.end(name, code, is_blameless=is_blameless)
         case Hung(name, reason, is_blameless):
             turn.abort(name, reason, is_blameless=is_blameless)
+        case Lost(name):
+            turn.lose(name)
         case StopAsked():
             turn.stop_asked()
         case Quiet():
@@ -284,6 +298,12 @@ class _Turn:
         if child.state in (State.STARTING, State.READY):
             self._set(child, State.STOPPING, rung=Rung.NONE, reason=reason, is_blameless=is_blameless)
             self._climb(self.service.children[name])
+
+    def lose(self, name: str) -> None:
+        child = self.service.children[name]
+        if child.state in (State.STARTING, State.READY):
+            deadline = self.now + LOST_GRACE_S
+            self._set(child, State.STOPPING, rung=Rung.NONE, deadline=deadline, reason="it closed its channel")
 
     def stop_asked(self) -> None:
         match self.service.phase:

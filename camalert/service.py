@@ -26,7 +26,8 @@ import structlog
 
 from camalert import lifecycle, messages, plan
 from camalert.config import Config
-from camalert.dispatch import WRITER, Crew, Dispatch, Limits, Send
+from camalert.crew import Crew
+from camalert.dispatch import WRITER, Dispatch, Limits, Send
 from camalert.engines import EngineChoice
 from camalert.errors import CamalertError, Exit, ProtocolError
 from camalert.fleet import Fleet
@@ -34,6 +35,7 @@ from camalert.lifecycle import Do, Role, State
 from camalert.liveness import Liveness
 from camalert.orders import Run, orders_for
 from camalert.reporter import Reporter
+from camalert.turnclock import TurnClock
 
 log = structlog.get_logger()
 
@@ -57,8 +59,9 @@ class Supervisor:
         limits = Limits(run.config.decode.deadline_seconds, run.config.detector.deadline_seconds)
         self._dispatch = Dispatch(run.plan.layout, limits)
         self._liveness = Liveness()
+        self._clock = TurnClock()
         self._selector = selectors.DefaultSelector()
-        self._fleet = Fleet(self._selector, self._hang)
+        self._fleet = Fleet(self._selector, self._lose, self._hang)
         self._hung: set[str] = set()
         self._age_check_at = 0.0
         self._draw = random.Random()  # noqa: S311 - spreads restarts, guards nothing
@@ -69,7 +72,11 @@ class Supervisor:
         self._step(lifecycle.Begin())
         try:
             while self._service.phase is not lifecycle.Phase.STOPPED:
-                for key, _ in self._selector.select(self._timeout_s()):
+                timeout_s = self._timeout_s()
+                self._turn(timeout_s)
+                ready = self._selector.select(timeout_s)
+                self._turn(0.0)
+                for key, _ in ready:
                     kind, name = key.data
                     if kind == "signal":
                         self._read_signals(wakeup)
@@ -111,7 +118,7 @@ class Supervisor:
 
     def _take(self, name: str, message: messages.Message) -> None:
         """Route one message of a child; one that this child has no business sending is nonsense."""
-        now = time.monotonic()
+        now = self._now()
         self._liveness.heard(name, now)
         role = self._specs[name].role
         match message:
@@ -142,7 +149,12 @@ class Supervisor:
                 raise ProtocolError(f"{name} sent {type(message).__name__}")
 
     def _greet(self, name: str, now: float) -> None:
-        """Take a ready child into the work."""
+        """Take a ready child into the work; one that was told to go meanwhile gets none."""
+        state = self._service.children[name].state
+        if state is State.STOPPING:
+            return
+        if state is not State.STARTING:
+            raise ProtocolError(f"{name} was ready before")
         log.info("child_ready", child=name, after_s=round(now - self._service.children[name].started_at, 3))
         self._liveness.watch(name, self._specs[name].answer_s, now)
         if self._specs[name].role is Role.INTAKE:
@@ -158,20 +170,22 @@ class Supervisor:
     def _bury(self, name: str) -> None:
         """Read a dead child's last messages, collect it, and let its work go on elsewhere."""
         before = self._service.children[name]
+        self._retire(name)  # first: its last messages must not earn it another job
         child, code = self._fleet.bury(name, self._take)
         words = lifecycle.exit_words(code)
         is_expected = before.rung is lifecycle.Rung.ASKED
         (log.info if is_expected else log.warning)("child_ended", child=name, pid=child.pid, exit=words)
         if not is_expected:
             self._reporter.trouble("child_ended", f"{name}: {words}")
-        self._liveness.forget(name)
-        is_blameless = name in self._dispatch.busy()
         role = self._specs[name].role
+        if (crew := self._crew(name)) and child.channel.is_unread and before.rung is lifecycle.Rung.NONE:
+            self._send(self._dispatch.undelivered(crew, name, self._now()))
+        is_blameless = name in self._dispatch.busy()
         if role is Role.INTAKE:
             self._dispatch.intake_gone(name)
         elif name == WRITER:
             self._dispatch.writer_gone()
-        elif crew := self._crew(name):
+        elif crew:
             outcome = messages.Outcome.HUNG if name in self._hung else messages.Outcome.DIED
             self._send(self._dispatch.worker_gone(crew, name, outcome, code))
         is_engine = role is Role.DETECTOR and before.state is State.STARTING
@@ -185,12 +199,18 @@ class Supervisor:
         """End a child that does not answer or cannot be understood."""
         if name not in self._hung:
             self._hung.add(name)
+            self._retire(name)
             log.warning("child_hung", child=name, reason=reason)
             self._step(lifecycle.Hung(name, reason, is_blameless=name in self._dispatch.busy()))
 
+    def _lose(self, name: str) -> None:
+        """Give a child whose channel is closed the moment that its end takes."""
+        self._retire(name)
+        self._step(lifecycle.Lost(name))
+
     def _check(self) -> None:
         """Look at every deadline, and tell those who watch us that the loop turns."""
-        now = time.monotonic()
+        now = self._now()
         for name in self._dispatch.overdue(now):
             self._hang(name, "it passed the deadline of its job")
         for name in self._liveness.silent(now):
@@ -199,18 +219,25 @@ class Supervisor:
             self._fleet.send(name, messages.Ping(number))
         if (deadline := self._service.next_deadline()) is not None and deadline <= now:
             self._step(lifecycle.TimePassed())
-        if self._service.phase is lifecycle.Phase.DRAINING and self._dispatch.is_quiet:
-            if not any(self._specs[name].role is Role.INTAKE for name in self._fleet.pids()):
-                self._step(lifecycle.Quiet())
+        if self._dispatch.is_quiet and not self._service.has_running(Role.INTAKE):
+            self._step(lifecycle.Quiet())
         self._recycle(now)
-        self._reporter.turn(self._service, self._dispatch, self._fleet.pids(), self._engine.name, now)
+        self._reporter.turn(self._service, self._dispatch, self._fleet.pids(), self._engine.name, time.monotonic())
+
+    def _now(self) -> float:
+        return self._clock.time(time.monotonic())
+
+    def _turn(self, may_take_s: float) -> None:
+        """Let the clock of deadlines stand still for as long as this process was kept from running."""
+        if late_s := self._clock.turn(time.monotonic(), may_take_s):
+            log.warning("supervisor_stalled", seconds=round(late_s, 1))
 
     # --- what is done -----------------------------------------------------------------------------------------------
 
     def _step(self, event: lifecycle.Event) -> None:
         """Let the state machine decide, then carry its actions out."""
         draw = self._draw.uniform(-1.0, 1.0)
-        self._service, actions = lifecycle.step(self._service, event, time.monotonic(), draw)
+        self._service, actions = lifecycle.step(self._service, event, self._now(), draw)
         for action in actions:
             self._act(action)
 
@@ -251,7 +278,7 @@ class Supervisor:
         log.info("child_started", child=name, pid=child.pid)
 
     def _retire(self, name: str) -> None:
-        """Give no further work to a child that is asked to go."""
+        """Give no further work to a child that goes, or is to go."""
         self._liveness.forget(name)
         if name == WRITER:
             self._dispatch.writer_leaving()
@@ -260,7 +287,8 @@ class Supervisor:
 
     def _send(self, sends: list[Send]) -> None:
         for name, message in sends:
-            self._fleet.send(name, message)
+            if not self._fleet.send(name, message) and (crew := self._crew(name)):
+                self._send(self._dispatch.undelivered(crew, name, self._now()))
 
     def _reload(self) -> None:
         """Take a changed configuration: check it, then replace the children it concerns, one at a time."""
@@ -300,11 +328,6 @@ class Supervisor:
                 return None
 
     def _timeout_s(self) -> float:
-        deadlines = (
-            self._service.next_deadline(),
-            self._dispatch.next_deadline(),
-            self._liveness.next_at(),
-            self._reporter.next_at(),
-        )
-        nearest = min(deadline for deadline in deadlines if deadline is not None)
-        return max(0.0, nearest - time.monotonic())
+        deadlines = (self._service.next_deadline(), self._dispatch.next_deadline(), self._liveness.next_at())
+        waits_s = [deadline - self._now() for deadline in deadlines if deadline is not None]
+        return max(0.0, min([*waits_s, self._reporter.next_at() - time.monotonic()]))

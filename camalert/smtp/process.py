@@ -27,8 +27,6 @@ from camalert.smtp.reception import Listener, Reception
 from camalert.smtp.session import Session
 from camalert.smtp.slotdesk import SlotDesk
 
-# After `Ready` the supervisor names the slots that still are the predecessor's; clients wait that long in the backlog.
-HELD_SLOTS_S = 0.1
 BACKLOG = 256
 
 log = structlog.get_logger()
@@ -49,6 +47,7 @@ class _Process:
         self._desk = SlotDesk(context.pool, context.channel)
         self._listeners = [_rules_of(sock, context.config) for sock in context.listeners]
         self._servers: list[asyncio.Server] = []
+        self._is_told = asyncio.Event()  # which slots still are the predecessor's
 
     async def run(self) -> Exit:
         loop = asyncio.get_running_loop()
@@ -83,7 +82,7 @@ class _Process:
         return Reception(config, delivery, notes, context, tls_ports)
 
     async def _open(self) -> None:
-        await asyncio.sleep(HELD_SLOTS_S)
+        await self._is_told.wait()  # clients wait in the backlog meanwhile
         loop = asyncio.get_running_loop()
         for sock, listener in zip(self._context.listeners, self._listeners, strict=True):
             factory = functools.partial(Session, self._reception, listener, loop)
@@ -106,6 +105,7 @@ class _Process:
             case Stored():
                 self._desk.stored(message)
             case Ping():
+                self._is_told.set()  # the first one follows the last `Held`
                 self._channel.send(Pong(message.number))
             case Held():
                 self._desk.held(message)

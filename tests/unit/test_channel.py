@@ -44,6 +44,48 @@ def test_channel_closed_by_the_other_end_is_read_to_its_end_first(ends: tuple[Pa
         parent.receive()
 
 
+def test_channel_end_that_left_messages_unread_is_read_to_its_end_too(ends: tuple[ParentChannel, Channel]) -> None:
+    """A child that dies with a job unread has said its last words all the same; its job is known as untouched."""
+    parent, child = ends
+    parent.send(Ping(7))
+    child.send(Pong(1))
+    child.send(Pong(2))
+
+    child.close()
+
+    assert [parent.receive(), parent.receive()] == [Pong(1), Pong(2)]
+    assert parent.is_unread
+    with pytest.raises(ChannelClosed):
+        parent.receive()
+
+
+def test_channel_send_finds_the_unread_messages_as_well(ends: tuple[ParentChannel, Channel]) -> None:
+    """Whoever meets the kernel's word first takes note of it."""
+    parent, child = ends
+    parent.send(Ping(7))
+    child.send(Pong(1))
+    child.close()
+
+    with pytest.raises(ChannelClosed):
+        parent.send(Ping(8))
+
+    assert parent.is_unread
+    assert parent.receive() == Pong(1)
+
+
+def test_channel_end_that_read_everything_left_nothing_unread(ends: tuple[ParentChannel, Channel]) -> None:
+    """A worker that had taken its job is the one who knows what became of it."""
+    parent, child = ends
+    parent.send(Ping(7))
+    assert child.receive() == Ping(7)
+
+    child.close()
+
+    with pytest.raises(ChannelClosed):
+        parent.receive()
+    assert not parent.is_unread
+
+
 def test_channel_send_to_a_closed_end_is_told(ends: tuple[ParentChannel, Channel]) -> None:
     """Nobody talks to the dead without knowing."""
     parent, child = ends
@@ -81,7 +123,7 @@ def test_channel_outbox_is_bounded(ends: tuple[ParentChannel, Channel], monkeypa
         for _ in range(5000):
             parent.send(Ping(1))
 
-    with pytest.raises(ChannelClosed, match="unread"):
+    with pytest.raises(ProtocolError, match="unread"):
         send_for_ever()
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+import contextlib
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from camalert.dispatch import WRITER, Dispatch, Limits, Send
+from camalert.errors import ProtocolError
 from camalert.messages import (
     Conclude,
     Concluded,
@@ -18,6 +23,7 @@ from camalert.messages import (
     Lend,
     Loaded,
     Outcome,
+    Ping,
     Stage,
     Store,
     StoreCode,
@@ -106,6 +112,7 @@ def test_job_past_its_deadline_is_overdue() -> None:
     assert dispatch.next_deadline() == 10.0
     assert dispatch.overdue(9.9) == []
     assert dispatch.overdue(10.0) == ["decoder-0"]
+    assert dispatch.overdue(11.0) == [], "told once"
     assert dispatch.busy() == frozenset({"decoder-0"})
 
 
@@ -143,7 +150,7 @@ def test_new_smtp_is_told_which_slots_still_wait() -> None:
     dispatch.store("smtp", Store(1, 7, MAIL))
     dispatch.intake_gone("smtp")
 
-    assert dispatch.intake_ready("smtp") == [("smtp", Held(1, 7, 0))]
+    assert dispatch.intake_ready("smtp") == [("smtp", Held(1, 7, 0)), ("smtp", Ping(0))]
     stored = Stored(1, 7, MAIL, StoreCode.STORED, 1, 1)
     assert dispatch.stored(stored) == [("smtp", stored)]
     assert dispatch.stored(stored) == []
@@ -206,6 +213,108 @@ def test_retired_worker_finishes_and_gets_no_further_job() -> None:
     dispatch.decoded("decoder-0", Decoded(3, 1, False, 1), 0.0)
 
     assert _load(dispatch, 4) == []
+
+
+def test_job_that_never_reached_its_worker_goes_to_another_one() -> None:
+    """A decoder that died before it read its job takes no picture down."""
+    dispatch = _up(decoders=2)
+    [(name, job)] = _load(dispatch, 3)
+    other = "decoder-1" if name == "decoder-0" else "decoder-0"
+
+    assert dispatch.undelivered(dispatch.decoders, name, 0.0) == [(other, job)]
+    assert dispatch.worker_gone(dispatch.decoders, name, Outcome.DIED, -9) == []
+
+
+def test_job_that_never_reached_its_worker_waits_first_in_line() -> None:
+    """Without another worker the picture keeps its place."""
+    dispatch = _up()
+    _load(dispatch, 3)
+    _load(dispatch, 4)
+
+    assert dispatch.undelivered(dispatch.decoders, "decoder-0", 0.0) == []
+    dispatch.worker_gone(dispatch.decoders, "decoder-0", Outcome.DIED, -9)
+
+    assert dispatch.worker_ready(dispatch.decoders, "decoder-0", 0.0) == [
+        ("decoder-0", Decode(3, 1, 55, 0, is_clip=False))
+    ]
+
+
+def test_undelivered_job_while_draining_stays_pending() -> None:
+    """Nothing new is begun at the end; the database knows the picture."""
+    dispatch = _up()
+    _load(dispatch, 3)
+    dispatch.drain()
+
+    assert dispatch.undelivered(dispatch.decoders, "decoder-0", 0.0) == []
+    assert dispatch.is_quiet
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        lambda dispatch: dispatch.store("smtp", Store(4, 1, MAIL)),
+        lambda dispatch: dispatch.stored(Stored(1, 1, MAIL, StoreCode.STORED, 1, 1)),
+        lambda dispatch: dispatch.stored(Stored(0, 1, MAIL, 77, 1, 1)),
+        lambda dispatch: dispatch.loaded(Loaded(3, 1, 9, 9, 0, False, True), 0.0),
+        lambda dispatch: dispatch.concluded(Concluded(3, 1, 103)),
+        lambda dispatch: dispatch.decoded("decoder-0", Decoded(3, 1, False, 1 << 31), 0.0),
+        lambda dispatch: dispatch.detected("detector-0", Detected(3, 1, 77), 0.0),
+    ],
+)
+def test_child_that_says_what_cannot_be_changes_nothing(lie: Callable[[Dispatch], object]) -> None:
+    """A child gone mad is told from one that is late, and the books stay as they are."""
+    dispatch = _up()
+    dispatch.store("smtp", Store(0, 1, MAIL))
+    _load(dispatch, 3)
+
+    with pytest.raises(ProtocolError):
+        lie(dispatch)
+
+    assert dispatch.busy() == frozenset({"decoder-0"})
+    assert dispatch.in_flight == 1
+    assert dispatch.stored(Stored(0, 1, MAIL, StoreCode.STORED, 1, 1)) != []
+
+
+SLOT, GENERATION = st.integers(0, 9), st.integers(0, 3)
+LIES = {
+    WRITER: st.one_of(
+        st.builds(Stored, SLOT, GENERATION, st.just(MAIL), st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)),
+        st.builds(Loaded, SLOT, GENERATION, st.integers(0, 9), SLOT, SLOT, st.booleans(), st.booleans()),
+        st.builds(Concluded, SLOT, GENERATION, st.integers(0, 200)),
+    ),
+    "smtp": st.builds(Store, SLOT, GENERATION, st.just(MAIL)),
+    "decoder-0": st.builds(Decoded, SLOT, GENERATION, st.booleans(), st.integers(0, 3)),
+    "detector-0": st.builds(Detected, SLOT, GENERATION, st.integers(0, 9)),
+}
+
+
+@given(st.lists(st.sampled_from(sorted(LIES)).flatmap(lambda name: st.tuples(st.just(name), LIES[name])), max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_any_message_of_any_child_is_taken_or_called_nonsense(said: list[tuple[str, object]]) -> None:
+    """No order of well-formed lies ends the supervisor, or gives a slot two owners."""
+    dispatch = _up()
+    for name, message in said:
+        with contextlib.suppress(ProtocolError):
+            match message:
+                case Store():
+                    dispatch.store(name, message)
+                case Stored():
+                    dispatch.stored(message)
+                case Loaded():
+                    dispatch.loaded(message, 0.0)
+                case Concluded():
+                    dispatch.concluded(message)
+                case Decoded():
+                    dispatch.decoded(name, message, 0.0)
+                case Detected():
+                    dispatch.detected(name, message, 0.0)
+    places = [slot for crew in (dispatch.decoders, dispatch.detectors) for slot, _ in crew.jobs.values()]
+    places += [slot for crew in (dispatch.decoders, dispatch.detectors) for slot in (*crew.live, *crew.backlog)]
+    assert len(places) == len(set(places))
+    dispatch.worker_gone(dispatch.decoders, "decoder-0", Outcome.DIED, -9)
+    dispatch.worker_gone(dispatch.detectors, "detector-0", Outcome.DIED, -9)
+    dispatch.writer_gone()
+    dispatch.writer_ready()
 
 
 class PipelineMachine(RuleBasedStateMachine):

@@ -17,6 +17,7 @@ from camalert.lifecycle import (
     Do,
     Ended,
     Hung,
+    Lost,
     Phase,
     Quiet,
     ReplaceAsked,
@@ -160,6 +161,29 @@ def test_hung_child_is_aborted_then_killed_then_confessed() -> None:
     assert life.on(Ended("decoder-1", -9)) == [Action(Do.START, "decoder-1")]
 
 
+def test_child_that_closed_its_channel_gets_the_moment_its_end_takes() -> None:
+    """A process that ends closes its channel first: it died and did not hang."""
+    life = Life().run()
+
+    assert life.on(Lost("decoder-1")) == []
+    life.on(Ended("decoder-1", -11), after_s=0.01)
+
+    assert life.state("decoder-1") is State.BACKOFF
+    assert life.service.children["decoder-1"].reason == "killed by signal 11"
+
+
+def test_child_that_closed_its_channel_and_stays_is_aborted() -> None:
+    """Nobody can talk to it any more."""
+    life = Life().run()
+    life.on(Lost("smtp"))
+
+    assert life.on(TimePassed(), after_s=0.9) == []
+    assert life.on(TimePassed(), after_s=0.2) == [Action(Do.ABORT, "smtp")]
+    life.on(Ended("smtp", -6))
+
+    assert life.service.children["smtp"].reason == "it closed its channel"
+
+
 def test_child_not_ready_in_time_is_aborted() -> None:
     """A child that never comes up is told from one that crashed."""
     life = Life()
@@ -252,6 +276,7 @@ _EVENTS = st.one_of(
     st.sampled_from(NAMES).map(lambda name: ("ready", name)),
     st.tuples(st.just("ended"), st.sampled_from(NAMES), st.sampled_from([0, 1, -9, -11, 78]), st.booleans()),
     st.tuples(st.just("hung"), st.sampled_from(NAMES), st.booleans()),
+    st.tuples(st.just("lost"), st.sampled_from(NAMES)),
     st.tuples(st.just("pass"), st.floats(0.01, 40)),
     st.just(("replace", "smtp", "detector-1")),
     st.just(("quiet",)),
@@ -279,8 +304,8 @@ def test_any_order_of_events_keeps_one_process_a_child_and_comes_to_an_end(event
             case "ended" if facts[0] in alive:
                 alive.discard(facts[0])
                 act(life.on(Ended(*facts)))
-            case "hung" if facts[0] in alive:
-                act(life.on(Hung(facts[0], "why", is_blameless=facts[1])))
+            case "hung" | "lost" if facts[0] in alive:
+                act(life.on(Lost(facts[0]) if kind == "lost" else Hung(facts[0], "why", is_blameless=facts[1])))
             case "pass":
                 act(life.on(TimePassed(), after_s=facts[0]))
             case "replace" if life.service.phase in (Phase.STARTING, Phase.RUNNING):
