@@ -14,8 +14,8 @@ from camalert.store.tables import CLIP_BASE
 from camalert.words import FrameWords
 
 _SMALL = (
-    "SELECT alert_id, bytes, tries FROM camalert_pending WHERE alert_id > :cursor AND alert_id < :clips AND bytes <= :small"
-    " ORDER BY alert_id LIMIT :rows"
+    "SELECT alert_id, bytes, tries FROM camalert_pending WHERE alert_id > :cursor"
+    " AND alert_id < :clips AND bytes <= :small ORDER BY alert_id LIMIT :rows"
 )
 _LARGE = (
     "SELECT alert_id, bytes, tries FROM camalert_pending WHERE alert_id > :cursor"
