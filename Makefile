@@ -7,7 +7,7 @@ export PYTHON
 
 VENV := .venv
 # Installed where they can be: what makes it faster or nicer, but is not needed to run.
-WISHES := openvino,metrics
+WISHES := openvino,metrics,review
 INSTALLED := $(VENV)/.installed
 DEVELOPMENT := $(VENV)/.development
 SOURCES := camalert supervisor.py tests perf
@@ -47,12 +47,8 @@ types: $(DEVELOPMENT)
 unit: $(DEVELOPMENT)
 	@$(VENV)/bin/python -m pytest tests/unit
 
-versions: ## the unit tests with each other Python version that is found
-	@for version in 3.12 3.13; do \
-	    if ! python$$version -c '' 2>/dev/null; then echo "python$$version is not here: its run is left out"; continue; fi; \
-	    PYTHON=python$$version .ci/venv build/venv-$$version test || exit 1; \
-	    build/venv-$$version/bin/python -m pytest -p no:cacheprovider tests/unit || exit 1; \
-	done
+versions: $(DEVELOPMENT) ## the unit tests with each other Python version that is found
+	@.ci/versions
 
 $(DEVELOPMENT): pyproject.toml .ci/venv
 	@.ci/venv $(VENV) dev $(WISHES)

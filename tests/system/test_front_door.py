@@ -99,7 +99,7 @@ def test_make_help_lists_the_ways_in() -> None:
         assert any(line.split()[0] == target for line in done.stdout.splitlines()), done.stdout
 
 
-@pytest.mark.parametrize("name", ["run", "venv"])
+@pytest.mark.parametrize("name", ["run", "venv", "versions"])
 def test_ci_scripts_are_sound_bash(name: str) -> None:
     """The scripts parse, and git keeps them executable."""
     done = subprocess.run(["bash", "-n", ROOT / ".ci" / name], capture_output=True, text=True, check=False)
