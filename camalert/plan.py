@@ -81,6 +81,11 @@ def specs(config: Config, plan: Plan) -> list[ChildSpec]:
         children.append(
             ChildSpec("metrics", Role.OPTIONAL, "camalert.metrics:main", is_vital=False, ready_s=30, grace_s=5)
         )
+    if config.review.enabled:
+        # Its first start makes a database and may wait for a slow disk.
+        children.append(
+            ChildSpec("review", Role.OPTIONAL, "camalert.review.process:main", is_vital=False, ready_s=90, grace_s=5)
+        )
     return children
 
 
@@ -91,7 +96,7 @@ def replaced_by(old: Config, new: Config, children: list[ChildSpec]) -> tuple[li
         Role.WRITER: ("database", "intake", "camera", "log"),
         Role.DECODER: ("decode", "clip", "camera", "log"),
         Role.DETECTOR: ("detector", "camera", "log"),
-        Role.OPTIONAL: ("log",),
+        Role.OPTIONAL: ("review", "metrics", "smtp", "detector", "camera", "database", "status", "log"),
     }
     names = [
         spec.name

@@ -56,14 +56,14 @@ def test_specs_writer_may_wait_longer_than_its_busy_timeout() -> None:
 
 
 def test_replaced_by_names_the_children_concerned() -> None:
-    """A new threshold concerns the detectors alone."""
+    """A new threshold concerns the detectors, and the site that shows the settings in force."""
     old = Config()
     new = replace(old, detector=Detector(threshold=0.4))
     specs = plan.specs(old, plan.make(old, 4, 8 * GIB))
 
     names, fixed = plan.replaced_by(old, new, specs)
 
-    assert names == ["detector-1", "detector-2", "detector-3"]
+    assert names == ["detector-1", "detector-2", "detector-3", "review"]
     assert fixed == []
 
 

@@ -1,0 +1,1 @@
+"""Logins and what they may carry: tokens for programs."""

@@ -1,0 +1,1 @@
+"""The pages: each view reads what it shows, decides little, and hands values to a template."""
