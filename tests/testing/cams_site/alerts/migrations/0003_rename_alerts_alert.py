@@ -1,0 +1,10 @@
+"""One of the four steps to the two tables."""
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    """As Django writes it."""
+
+    dependencies = [("alerts", "0002_rename_alert_alerts")]
+    operations = [migrations.RenameModel("Alerts", "Alert")]

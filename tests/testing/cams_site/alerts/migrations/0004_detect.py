@@ -1,0 +1,20 @@
+"""One of the four steps to the two tables."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """As Django writes it."""
+
+    dependencies = [("alerts", "0003_rename_alerts_alert")]
+    operations = [
+        migrations.CreateModel(
+            name="Detect",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("subject", models.CharField(max_length=200)),
+                ("timestamp", models.DateTimeField()),
+                ("snapshot", models.BinaryField()),
+            ],
+        )
+    ]

@@ -1,0 +1,1 @@
+"""The four migrations, as the original's are named."""
