@@ -37,7 +37,8 @@ class Notes:
         self._send(peer, {"event": event, "camera": camera, "peer": peer, "pictures": pictures})
 
     def _send(self, peer: str, facts: dict[str, str | int]) -> None:
-        if not self._limit.admit(peer, time.monotonic()).is_admitted:
+        # Failures apart from mails: a camera that works must not hide one behind the same address that does not.
+        if not self._limit.admit((peer, "is_failure" in facts), time.monotonic()).is_admitted:
             return
         text = _encoded(facts)
         if len(text) > NOTE_BYTES:

@@ -185,6 +185,10 @@ class Session(Conversation):
         """Verify nothing: every recipient is right."""
         await self.push("252 2.1.5 send it and see")
 
+    async def smtp_HELP(self, arg: str | None) -> None:
+        """Say what there is."""
+        await self.push("214 2.0.0 for alarm mails of cameras: EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT")
+
     async def smtp_RSET(self, arg: str | None) -> None:
         """Forget the mail that was begun."""
         self._forget_mail()

@@ -132,13 +132,15 @@ class SmtpRig:
                 while (message := self.channel.receive()) is not None:
                     self._take(message)
         except (ChannelClosed, OSError, ValueError):
-            self._is_ready.set()
+            if not self._ends.is_set() and not self._is_ready.is_set():
+                raise
 
     def _take(self, message: messages.Message) -> None:
         match message:
             case messages.Ready():
                 for slot in self.held:
                     self.channel.send(messages.Held(slot, 7, 0))
+                self.channel.send(messages.Ping(0))  # these were all
                 self._is_ready.set()
             case messages.Pong():
                 self.has_pong.set()
