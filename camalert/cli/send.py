@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from camalert.cli import brands
 from camalert.cli.alarmmail import compose
 from camalert.cli.delivery import Delivery, Server
 from camalert.cli.options import add_configuration, configuration
@@ -26,6 +27,7 @@ EXAMPLES = """\
 examples:
   camalert send garage.jpg
   camalert send garage.jpg --camera garage                the name that subject and sender carry
+  camalert send garage.jpg --as hikvision                 in the manner of a brand
   camalert send snapshots/ --each                         one mail for each picture of a folder
   camalert send garage.jpg --to 192.168.1.5:1025          to another machine
   camalert send garage.jpg --to 192.168.1.5:465 --tls implicit --user garage --password secret
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="HOST:PORT", help="the server (default: this machine, the configured port)")
     parser.add_argument("--each", action="store_true", help="send one mail a picture instead of one with all of them")
     parser.add_argument("--camera", metavar="NAME", default="camalert send", help="the camera's name")
+    parser.add_argument("--as", metavar="STYLE", dest="style", choices=brands.NAMES, default="plain", help=_styles())
     parser.add_argument("--tls", choices=("none", "starttls", "implicit"), help="encryption (default: as configured)")
     parser.add_argument("--user", default="", help="log in with this name")
     parser.add_argument("--password", default="", help="and this password")
@@ -57,16 +60,21 @@ def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments).config
     server = _server(config, arguments)
     pictures = [_read(file) for file in expand(arguments.pictures)]
+    brand = brands.find(arguments.style)
     mails = [[picture] for picture in pictures] if arguments.each else [pictures]
     with _watch(config, arguments) as watch:
         print(f"to {server.host} port {server.port}", flush=True)
         with contextlib.closing(Delivery(server, lambda line: print(line, flush=True))) as delivery:
             for attached in mails:
                 now = datetime.datetime.now().astimezone().replace(microsecond=0)
-                delivery.deliver(compose(attached, arguments.camera, now, secrets.token_hex(8)))
+                delivery.deliver(compose(attached, arguments.camera, now, secrets.token_hex(8), brand))
         if watch is not None:
             _show_rows(watch, pictures, arguments.wait)
     return Exit.OK
+
+
+def _styles() -> str:
+    return "; ".join(f"{brand.name}: {brand.summary}" for brand in brands.BRANDS)
 
 
 def _server(config: Config, arguments: argparse.Namespace) -> Server:

@@ -12,14 +12,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from testing import pictures
 
 from camalert import config
 from camalert.__main__ import main
 from camalert.cli.alarmmail import AlarmMail, compose
+from camalert.cli.brands import BRANDS, Brand
 from camalert.cli.delivery import Delivery, Server
 from camalert.cli.send import address
 from camalert.cli.verdicts import Watch
 from camalert.errors import CamalertError
+from camalert.mail.envelope import Envelope
+from camalert.mail.pictures import write
+from camalert.mail.reader import read
+from camalert.mail.rules import Rules
 from camalert.store.database import Database
 
 NOW = datetime.datetime(2026, 5, 4, 3, 2, 1, tzinfo=datetime.UTC)
@@ -45,6 +51,38 @@ def test_compose_lines_end_as_smtp_wants_them() -> None:
 
     assert content.count(b"\n") == content.count(b"\r\n")
     assert max(len(line) for line in content.split(b"\r\n")) < 1000
+
+
+def test_compose_camera_name_cannot_add_a_header() -> None:
+    """A line break in a name stays in its line."""
+    content = compose([], "x\r\nBcc: y", NOW, "token").content
+
+    assert b"\r\nBcc" not in content
+
+
+@pytest.mark.parametrize("brand", BRANDS, ids=lambda brand: brand.name)
+def test_compose_every_brand_is_understood_by_the_service(brand: Brand) -> None:
+    """The service reads camera, event, time and pictures out of each brand's mail."""
+    sent = [pictures.person_jpeg(), pictures.cat_jpeg()]
+    mail = compose(sent, "Garage", NOW, "token", brand)
+
+    reading = read(mail.content, Envelope(sender=mail.sender), Rules(()), NOW.timestamp() + 5, 86_400)
+
+    out = memoryview(bytearray(reading.bound_bytes))
+    written = write(reading.found, out, 64)
+    assert [bytes(out[part.offset : part.offset + part.length]) for part in written.pictures] == sent
+    assert reading.words.camera == "Garage"
+    assert reading.words.event != ""
+    assert reading.words.camera_time != ""
+
+
+@pytest.mark.parametrize("brand", BRANDS, ids=lambda brand: brand.name)
+def test_compose_every_brand_takes_every_name(brand: Brand) -> None:
+    """A camera may be called anything; the mail stays one, and its lines end as SMTP wants them."""
+    content = compose([JPEG], "Hof 门 {x}", NOW, "token", brand).content
+
+    assert content.count(b"\n") == content.count(b"\r\n")
+    assert list(email.message_from_bytes(content).walk())[-1].get_payload(decode=True) == JPEG
 
 
 def test_compose_token_makes_every_mail_different() -> None:
