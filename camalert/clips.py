@@ -91,7 +91,10 @@ def take_pictures(encoded: memoryview | bytes, limits: Limits) -> Clip:
             )
         candidates = _read(capture, limits, ends_at)
     if not candidates:
-        raise FrameError(f"{kind} clip of {len(data)} bytes is damaged: not one picture of it can be decoded")
+        raise FrameError(
+            f"not one picture of the {kind} clip of {len(data)} bytes can be decoded: it is damaged, or its "
+            f"{width}x{height} px need more than decode.memory_bytes or {limits.seconds:g} s"
+        )
     chosen = choose([candidate.small for candidate in candidates], limits.pictures)
     return Clip(kind, height, width, tuple(candidates[index].jpeg for index in chosen))
 
@@ -104,7 +107,9 @@ def choose(smalls: Sequence[npt.NDArray[np.float32]], number: int) -> list[int]:
         number: How many at most.
     """
     changes = [_change(before, after) for before, after in itertools.pairwise(smalls)]
-    lively = [max(changes[max(0, index - 1) : index + 1], default=0.0) for index in range(len(smalls))]
+    sides = [changes[max(0, index - 1) : index + 1] for index in range(len(smalls))]
+    # Somebody who comes in changes what was before as much as what is: then the other side decides.
+    lively = [(max(side, default=0.0), sum(side) / max(1, len(side))) for side in sides]
     borders = [index * len(smalls) // number for index in range(number + 1)]
     stretches = [range(start, stop) for start, stop in itertools.pairwise(borders) if stop > start]
     return [max(stretch, key=lively.__getitem__) for stretch in stretches]

@@ -14,7 +14,7 @@ from typing import TypeAlias
 # behind that check, for a file whose header says one size and whose data says another.
 WALL_PX = 1 << 27
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(WALL_PX))
-os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # its warnings about a broken file are no lines of our log
+os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")  # what is wrong with a file is said by us, in words
 
 import cv2  # noqa: E402 - see above
 import numpy as np  # noqa: E402
