@@ -28,6 +28,7 @@ COMMANDS = (
     Command("compact", "compact", "give the database's unused space back to the disk"),
     Command("hash-password", "hash_password", "hash a camera's password for the configuration"),
     Command("make-certificate", "make_certificate", "make a certificate for listeners with TLS"),
+    Command("review-user", "review_user", "make a login of the review site, or change its password"),
     Command("status", "status", "say what runs, what waits and what was last"),
     Command("import", "import_original", "take over from the original system"),
 )

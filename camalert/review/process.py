@@ -25,12 +25,7 @@ def main(context: Context) -> Exit:
 
     Raises: ConfigError when the extra is not installed; CamalertError when the port cannot be had.
     """
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise ConfigError(
-            f'the review site needs {" and ".join(missing)}: pip install "camalert[review]", '
-            "or set review.enabled = false"
-        )
+    require()
     # Not at the top: without the extra, these imports fail with words that help nobody.
     from camalert.review import server  # noqa: PLC0415
 
@@ -50,3 +45,16 @@ def main(context: Context) -> Exit:
             case _:
                 continue
     return Exit.CRASH
+
+
+def require() -> None:
+    """Look whether the extra is installed.
+
+    Raises: ConfigError that says how to install it.
+    """
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f'the review site needs {" and ".join(missing)}: pip install "camalert[review]", '
+            "or set review.enabled = false"
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import socket
 import sqlite3
 import threading
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,7 +16,7 @@ import structlog
 from camalert import ports
 from camalert.config import Config, Listen
 from camalert.errors import CamalertError
-from camalert.review import settings
+from camalert.review import logins
 from camalert.review.proxy import Front
 
 THREADS = 8  # a page's pictures come in parallel; each thread holds two database connections
@@ -53,7 +52,7 @@ class Site:
     def tidy(self) -> None:
         """Forget small pictures whose originals are gone, and sessions that ended."""
         from django.core.management import call_command  # noqa: PLC0415
-        from django.db import close_old_connections  # noqa: PLC0415
+        from django.db import DatabaseError, close_old_connections  # noqa: PLC0415
 
         from camalert.review.thumbnails import thumbnails  # noqa: PLC0415
 
@@ -61,7 +60,7 @@ class Site:
             close_old_connections()
             thumbnails().tidy()
             call_command("clearsessions", verbosity=0)
-        except (sqlite3.Error, OSError) as error:
+        except (DatabaseError, sqlite3.Error, OSError) as error:
             log.warning("review_site_not_tidied", error=str(error))
 
     def close(self) -> None:
@@ -75,17 +74,10 @@ def start(config: Config) -> Site:
     Raises: CamalertError when the port or the data folder cannot be had.
     """
     sock = _bind(config)
-    try:
-        settings.set_up(config)
-    except OSError as error:
-        raise CamalertError(f"review.data_dir = {config.review.data_dir} cannot be used: {error}") from error
-    from django.core.management import call_command  # noqa: PLC0415 - only once the settings are there
-    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415
+    logins.open_site(config)
+    from django.core.wsgi import get_wsgi_application  # noqa: PLC0415 - only once the settings are there
     from waitress.server import create_server  # noqa: PLC0415
 
-    call_command("migrate", database="default", verbosity=0, interactive=False)
-    for file in Path(config.review.data_dir).glob("*.sqlite3"):
-        file.chmod(0o600)
     server = create_server(
         Front(get_wsgi_application(), config.review),
         sockets=[sock],

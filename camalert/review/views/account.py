@@ -83,7 +83,9 @@ def setup(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         if _is_too_often(request):
             return _too_often(request)
-        user = make_user(form.cleaned_data["username"], form.cleaned_data["password1"])
+        user = form.save(commit=False)
+        user.is_staff = user.is_superuser = True
+        user.save()
         start_session(request, user, BACKEND)
         log.info("review_first_login_made", user=user.get_username())
         return redirect("people")
@@ -113,11 +115,6 @@ def change_password(request: HttpRequest) -> HttpResponse:
     log.info("review_password_changed", user=request.user.get_username())
     messages.success(request, "The password is changed. Other browsers have to log in again.")
     return redirect("account")
-
-
-def make_user(name: str, password: str) -> Any:
-    """Make a login. All of them may do everything: whoever may see the pictures may also delete them."""
-    return get_user_model().objects.create_superuser(name, password=password)
 
 
 def _has_users() -> bool:
