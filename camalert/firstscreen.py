@@ -25,6 +25,7 @@ class Facts:
     decoders: int
     pool_bytes: int
     frame_slots: int
+    command: str = "camalert"  # how to call the command line here
     review: str = ""  # where the review site is, "" when it is off
 
 
@@ -42,7 +43,7 @@ def lines(facts: Facts) -> list[str]:
     ]  # fmt: skip
     if facts.review:
         rows.append(("review", facts.review))
-    rows.append(("try it", "camalert send PICTURE.jpg   (from another terminal)"))
+    rows.append(("try it", f"{facts.command} send PICTURE.jpg   (from another terminal)"))
     return [f"camalert {facts.version}", *(f"  {label:<14} {text}" for label, text in rows), "  Ctrl-C ends it", ""]
 
 

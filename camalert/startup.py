@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -97,7 +98,17 @@ def _facts(loaded: Loaded, shape: plan.Plan, engine: str, listeners: tuple[socke
         decoders=shape.decoders,
         pool_bytes=shape.layout.size_bytes,
         frame_slots=len(shape.layout.frames),
+        command=_command(),
     )
+
+
+def _command() -> str:
+    """Return how the command line is called here: by name when it is on the path, else by its file."""
+    own = Path(sys.prefix, "bin", "camalert")
+    found = shutil.which("camalert")
+    if found and Path(found).resolve() == own.resolve():
+        return "camalert"
+    return str(own.relative_to(Path.cwd()) if own.is_relative_to(Path.cwd()) else own)
 
 
 def _tls_words(config: Config, port: int) -> str:
