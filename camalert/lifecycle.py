@@ -395,6 +395,7 @@ class _Turn:
 
     def _fail(self, child: Child, reason: str, code: int) -> None:
         self._set(child, State.FAILED, deadline=None, reason=reason)
+        self._forget_replacing(child.spec.name)  # or it would be started again at once, and again
         if child.spec.role is not Role.OPTIONAL and self.service.exit == Exit.OK:
             self.service = replace(self.service, exit=code, reason=f"{child.spec.name}: {reason}")
             self.begin_stopping()

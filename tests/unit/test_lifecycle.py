@@ -263,6 +263,19 @@ def test_replacement_goes_one_at_a_time() -> None:
     assert life.service.replacing == ()
 
 
+def test_replaced_child_that_fails_anew_is_not_started_again_and_again() -> None:
+    """An optional child whose installation is wrong gets one new chance by a reload, not an endless one."""
+    life = Life().run()
+    life.on(Ended("review", Exit.CONFIG))
+    life.on(ReplaceAsked(("review",)))
+
+    followed = life.on(Ended("review", Exit.CONFIG))
+
+    assert life.state("review") is State.FAILED
+    assert life.service.replacing == ()
+    assert Action(Do.START, "review") not in followed
+
+
 def test_replaced_child_that_does_not_leave_is_aborted() -> None:
     """Asking has a grace period, then the ladder."""
     life = Life().run()
