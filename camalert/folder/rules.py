@@ -88,7 +88,7 @@ def is_whole(content: bytes, kind: str) -> bool:
         case "png":
             return b"IEND" in content[-_TAIL_BYTES:]
         case "gif":
-            return b";" in content[-_TAIL_BYTES:]
+            return content.rstrip(b"\0\r\n ").endswith(b";")
         case "webp" | "avi":
             return 8 + int.from_bytes(content[4:8], "little") <= len(content)
         case "bmp":
