@@ -61,6 +61,11 @@ def configure(log: config.Log, process: str) -> None:
     sys.excepthook = _log_crash
 
 
+def is_under_systemd() -> bool:
+    """Tell whether this process's stderr leads to the journal."""
+    return is_journal(STDERR, os.environ.get("JOURNAL_STREAM", ""))
+
+
 class _PeerLimit:
     """Hold back what one peer causes too often; see `PEER_LINES_BURST`."""
 
@@ -103,9 +108,8 @@ class _Sink:
 
 
 def _emitter(line_format: str) -> Emit:
-    is_under_systemd = is_journal(STDERR, os.environ.get("JOURNAL_STREAM", ""))
-    is_text = line_format == "text" or (line_format == "auto" and not is_under_systemd and os.isatty(STDERR))
-    if is_under_systemd:
+    is_text = line_format == "text" or (line_format == "auto" and not is_under_systemd() and os.isatty(STDERR))
+    if is_under_systemd():
         return _journal_emitter(Journal(), is_text=is_text)
     return _text_emitter(is_coloured=os.isatty(STDERR) and "NO_COLOR" not in os.environ) if is_text else _emit_json
 

@@ -24,6 +24,7 @@ from camalert.statusbook import Silence, StatusBook
 log = structlog.get_logger()
 
 TURN_S = 1.0  # how often figures are looked at
+STOP_S = 90.0  # what the children may take after the drain: their grace, then the ladder up to SIGKILL
 _TROUBLES = ("warning", "error")
 
 
@@ -108,7 +109,7 @@ class Reporter:
 
     def announce_stopping(self, drain_s: float) -> None:
         """Tell systemd that the service ends, and how long that may take."""
-        sdnotify.notify(sdnotify.STOPPING, sdnotify.extend_timeout(drain_s + TURN_S))
+        sdnotify.notify(sdnotify.STOPPING, sdnotify.extend_timeout(drain_s + STOP_S))
 
     def turn(self, service: Service, dispatch: Dispatch, pids: dict[str, int], engine: str, now: float) -> None:
         """Feed the watchdog and, at most once a second, show what has changed."""

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import structlog
 
-from camalert import __version__, firstscreen, logs, plan, pool, ports, sdlisten
-from camalert.config import Config, Listen
+from camalert import __version__, firstscreen, logs, plan, pool, ports, sdlisten, sdnotify
+from camalert.config import Config, Listen, Log
 from camalert.configfile import Loaded, Source, load
 from camalert.detection.choice import candidates
 from camalert.engines import EngineChoice
@@ -33,7 +33,7 @@ def main(source: Source) -> int:
     try:
         loaded = load(source, os.environ)
     except ConfigError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - there is no log before the configuration
+        _refuse(error)
         return Exit.CONFIG
     logs.configure(loaded.config.log, "supervisor")
     for notice in loaded.notices:
@@ -43,10 +43,22 @@ def main(source: Source) -> int:
             return _run(loaded, source, opened)
     except ConfigError as error:
         log.error("service_misconfigured", error=str(error))
+        sdnotify.notify(sdnotify.status(str(error)))
         return Exit.CONFIG
     except CamalertError as error:
         log.error("service_not_started", error=str(error))
+        sdnotify.notify(sdnotify.status(str(error)))
         return Exit.CANNOT_START
+
+
+def _refuse(error: ConfigError) -> None:
+    """Say what is wrong with a configuration: to a person in plain lines, to the journal as an event."""
+    if not logs.is_under_systemd():
+        print(error, file=sys.stderr)  # noqa: T201 - there is no log before the configuration
+        return
+    logs.configure(Log(), "supervisor")
+    log.error("configuration_refused", words=str(error))
+    sdnotify.notify(sdnotify.status(str(error)))
 
 
 def _run(loaded: Loaded, source: Source, opened: contextlib.ExitStack) -> int:
