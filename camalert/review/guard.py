@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 
+from camalert.ratelimit import RateLimit
 from camalert.review.origins import is_local_host
 from camalert.review.router import ALERTS
 from camalert.review.views.faults import API, database_away
@@ -46,6 +48,7 @@ class Guard:
         self._get_response = get_response
         self._review = settings.CAMALERT.review
         self._own = own_networks()
+        self._lines = RateLimit(per_second=1 / 10, burst=10)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer a request."""
@@ -68,12 +71,17 @@ class Guard:
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         client, host = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_HOST", "")
         if not self._is_allowed(client):
-            log.warning("review_client_refused", peer=client)
+            self._tell("review_client_refused", peer=client)
             return _plain("This site is for the local network only (review.allow in config.toml).")
         if not is_local_host(host, self._review.hosts, self._review.allow, self._own):
-            log.warning("review_host_refused", peer=client, host=host[:100])
+            self._tell("review_host_refused", peer=client, host=host[:100])
             return _plain("This site is not known under this name. Its owner can list it: review.hosts in config.toml.")
         return None
+
+    def _tell(self, event: str, **facts: str) -> None:
+        """Log what strangers cause, at a bounded rate."""
+        if self._lines.admit(event, time.monotonic()).is_admitted:
+            log.warning(event, **facts)
 
     def _is_allowed(self, client: str) -> bool:
         if is_allowed(client, self._review.allow, self._own):

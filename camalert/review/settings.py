@@ -6,6 +6,7 @@ opened without creating it, never checkpointed from here, and written in short I
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from pathlib import Path
@@ -30,6 +31,9 @@ def set_up(config: Config) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.configure(**build(config, secret_key(folder)))
     django.setup()
+    # A warning for each page that is not there would be a line for each of a stranger's guesses.
+    logging.getLogger("django.request").setLevel(logging.ERROR)
+    logging.getLogger("waitress").setLevel(logging.ERROR)
 
 
 def secret_key(folder: Path) -> str:

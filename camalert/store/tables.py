@@ -105,7 +105,7 @@ FIRST_VERSION = (
     detect_id INTEGER,                  -- alerts_detect.id, while that row exists
     outcome TEXT,                       -- 'person', 'nobody', 'failed', 'unexamined'; NULL: pending or not ours
     {_VERDICT})""",
-    "CREATE INDEX camalert_alert_camera ON camalert_alert (camera, alert_id)",
+    "CREATE INDEX camalert_alert_camera ON camalert_alert (camera, timestamp, alert_id)",
     "CREATE INDEX camalert_alert_timestamp ON camalert_alert (timestamp, alert_id)",
     "CREATE INDEX camalert_alert_outcome ON camalert_alert (outcome, alert_id) WHERE outcome IS NOT NULL",
     "CREATE INDEX camalert_alert_score ON camalert_alert (best_score, alert_id) WHERE best_score IS NOT NULL",
@@ -120,7 +120,7 @@ FIRST_VERSION = (
     camera TEXT NOT NULL DEFAULT '', event TEXT NOT NULL DEFAULT '',
     received_utc REAL, taken_utc REAL,
     {_VERDICT})""",
-    "CREATE INDEX camalert_detect_camera ON camalert_detect (camera, detect_id)",
+    "CREATE INDEX camalert_detect_camera ON camalert_detect (camera, timestamp, detect_id)",
     "CREATE INDEX camalert_detect_timestamp ON camalert_detect (timestamp, detect_id)",
     "CREATE INDEX camalert_detect_score ON camalert_detect (best_score, detect_id)",
     "CREATE INDEX camalert_detect_unreviewed ON camalert_detect (detect_id) WHERE reviewed_utc IS NULL",

@@ -58,6 +58,14 @@ class Login(views.LoginView):
         }
 
 
+class PasswordForm(PasswordChangeForm):
+    """Django's, without taking the focus: the page has more than this form."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].widget.attrs.pop("autofocus", None)
+
+
 class Logout(views.LogoutView):
     """End a session and let the browser forget the pictures that it kept."""
 
@@ -96,7 +104,7 @@ def setup(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest) -> HttpResponse:
     """Show the account: its password and its tokens."""
     new_token = request.session.pop("new_token", "")
-    context = {"form": PasswordChangeForm(request.user), "tokens": request.user.tokens.all(), "new_token": new_token}
+    context = {"form": PasswordForm(request.user), "tokens": request.user.tokens.all(), "new_token": new_token}
     return render(request, "review/account.html", context)
 
 
@@ -106,7 +114,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
     """Change the password; other sessions of this login end."""
     if _is_too_often(request):
         return _too_often(request)
-    form = PasswordChangeForm(request.user, request.POST)
+    form = PasswordForm(request.user, request.POST)
     if not form.is_valid():
         context = {"form": form, "tokens": request.user.tokens.all()}
         return render(request, "review/account.html", context, status=422)

@@ -14,17 +14,23 @@ const press = (button, isOn) => button.setAttribute("aria-pressed", String(isOn)
 const attempt = (work) => work.catch((error) => tell(error.message, "error"));
 const follow = (name) => { const link = document.getElementById(name); if (link) location.assign(link.href); };
 
+function showReviewed(isReviewed) {
+  alarm.dataset.reviewed = String(isReviewed);
+  reviewed.textContent = isReviewed ? "✓ Reviewed" : "Mark as reviewed";
+  reviewed.classList.toggle("plain", isReviewed);
+}
+
 async function toggleReviewed() {
-  const isReviewed = !isPressed(reviewed);
+  const isReviewed = alarm.dataset.reviewed !== "true";
   await send(alarm.dataset.change, { ids: [id], reviewed: isReviewed });
-  press(reviewed, isReviewed);
+  showReviewed(isReviewed);
 }
 
 async function toggleMark(button) {
   const isMarked = !isPressed(button);
   await send(alarm.dataset.change, { ids: [id], mark: isMarked ? button.dataset.mark : null });
   press(button, isMarked);
-  if (isMarked) press(reviewed, true);
+  if (isMarked) showReviewed(true);
 }
 
 async function removeThis() {
