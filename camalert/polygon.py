@@ -23,9 +23,7 @@ def parse_polygon(text: str) -> Polygon:
     """
     corners = tuple(_parse_corner(pair, text) for pair in text.split())
     if len(corners) not in CORNERS:
-        raise ConfigError(
-            f"{text!r} has {len(corners)} corners, allowed are {CORNERS.start} to {CORNERS.stop - 1}"
-        )
+        raise ConfigError(f"{text!r} has {len(corners)} corners, allowed are {CORNERS.start} to {CORNERS.stop - 1}")
     return corners
 
 
@@ -43,9 +41,7 @@ def _parse_corner(pair: str, text: str) -> Point:
     try:
         x, y = (float(number) for number in pair.split(","))
     except ValueError as error:
-        raise ConfigError(
-            f"{pair!r} in {text!r} is not a corner; write x,y in per cent, such as 40,25.5"
-        ) from error
+        raise ConfigError(f"{pair!r} in {text!r} is not a corner; write x,y in per cent, such as 40,25.5") from error
     if not all(math.isfinite(value) and 0 <= value <= 100 for value in (x, y)):
         raise ConfigError(f"{pair!r} in {text!r} lies outside the picture; allowed are 0 to 100 per cent")
     return x, y
