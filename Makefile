@@ -14,7 +14,7 @@ SOURCES := camalert supervisor.py tests perf
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format-check lint types unit versions bench clean
+.PHONY: help run test check format-check lint types unit all-tests versions bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -30,8 +30,7 @@ $(INSTALLED): pyproject.toml .ci/venv
 
 # --- development -------------------------------------------------------------------------------------------------------
 
-test: format-check lint types versions ## everything: format, lint, types, and all tests
-	@$(VENV)/bin/python -m pytest
+test: format-check lint types versions all-tests ## everything: format, lint, types, and all tests
 
 check: format-check lint types unit ## what is quick: format, lint, types, unit tests
 
@@ -46,6 +45,9 @@ types: $(DEVELOPMENT)
 
 unit: $(DEVELOPMENT)
 	@$(VENV)/bin/python -m pytest tests/unit
+
+all-tests: $(DEVELOPMENT)
+	@$(VENV)/bin/python -m pytest
 
 versions: $(DEVELOPMENT) ## the unit tests with each other Python version that is found
 	@.ci/versions
