@@ -70,7 +70,7 @@ class Dispatch:
 
     def __init__(self, layout: Layout, limits: Limits) -> None:
         self.slots = SlotTable(layout.frames)
-        self._intake_slots = layout.intake
+        self._intake_slots = frozenset((*layout.intake, *layout.folder))
         self.decoders = Crew(Stage.DECODE, limits.decode_s)
         self.detectors = Crew(Stage.DETECT, limits.detect_s)
         self.examined: collections.Counter[str] = collections.Counter()  # pictures by detector, since its start
