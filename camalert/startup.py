@@ -110,6 +110,7 @@ def _facts(loaded: Loaded, shape: plan.Plan, engine: str, listeners: tuple[socke
         decoders=shape.decoders,
         pool_bytes=shape.layout.size_bytes,
         frame_slots=len(shape.layout.frames),
+        review=f"http://{config.review.host}:{config.review.port}/" if config.review.enabled else "",
         command=_command(),
     )
 
@@ -142,6 +143,10 @@ def _addresses() -> tuple[str, ...]:
 
 
 def _show(facts: firstscreen.Facts) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\n".join(firstscreen.lines(facts)) + "\n")
+        sys.stderr.flush()
+        return
     log.info(
         "service_started",
         version=facts.version,
@@ -154,6 +159,3 @@ def _show(facts: firstscreen.Facts) -> None:
         decoders=facts.decoders,
         pool_bytes=facts.pool_bytes,
     )
-    if sys.stderr.isatty():
-        sys.stderr.write("\n".join(firstscreen.lines(facts)) + "\n")
-        sys.stderr.flush()
