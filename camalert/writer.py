@@ -14,6 +14,7 @@ import json
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
 
 import structlog
 
@@ -177,6 +178,7 @@ class Writer:
         self._loader.given_up = []
         done = self._batch.write(self._pool, stores, verdicts, self._epoch)
         self._settle(done)
+        _tell_failures(verdicts, done)
         for store in stores:
             self._answer(store, done.kept[store.mail_id], done.mails.get(store.mail_id))
         for message in concludes:
@@ -277,3 +279,12 @@ class Writer:
 def _touch(connection: sqlite3.Connection) -> None:
     """Write something, to see whether that is possible."""
     connection.execute("INSERT OR REPLACE INTO camalert_meta VALUES ('written', ?)", (str(time.time()),))
+
+
+def _tell_failures(verdicts: Sequence[Verdict], done: Done) -> None:
+    """Say in the log which pictures have no result, and why."""
+    over = set(done.ended) - {waiting.alert_id for waiting in done.again}
+    for verdict in verdicts:
+        if verdict.alert_id in over and (reason := verdict.failure):
+            camera = verdict.words.camera if verdict.words else ""
+            log.warning("examination_failed", alert_id=verdict.alert_id, camera=camera, reason=reason)

@@ -58,6 +58,13 @@ class Verdict:
             return True
         return self.outcome is Outcome.PERSON and not self.annotated
 
+    @property
+    def failure(self) -> str:
+        """Return why there is no result, "" when there is one; for an unfinished one: as if it were the last try."""
+        if self.is_unfinished:
+            return explain(self, MAX_TRIES)
+        return self.words.reason if self.words and self.outcome is Outcome.FAILED else ""
+
 
 @dataclass(frozen=True, slots=True)
 class _Written:
