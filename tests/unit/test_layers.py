@@ -156,7 +156,7 @@ def test_supervisor_side_never_loads_the_childrens_libraries(entry: str) -> None
     "module", [module for module in MODULES if not module.startswith(("camalert.review", "camalert.cli."))]
 )
 def test_pipeline_never_imports_the_review_site(module: str) -> None:
-    """The review site is an extra: what receives and examines works without it. (A command may import it when called.)"""
+    """The review site is an extra: what receives and examines works without it. (A command may import it.)"""
     assert [imported for imported in _imports(module) if imported.startswith("camalert.review")] == []
 
 
