@@ -44,7 +44,7 @@ def open_writer(settings: config.Database) -> sqlite3.Connection:
     try:
         # Has an effect on a new file only; see `compact` for the others.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA synchronous = FULL")  # a 250 outlives a power cut
+        connection.execute("PRAGMA synchronous = FULL")  # a 250 outlives a power cut; see `walsync`
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # see `checkpoint`
         connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
         connection.execute("PRAGMA foreign_keys = OFF")

@@ -20,7 +20,9 @@ from camalert import config
 from camalert.errors import StoreBusy, StoreDamaged, StoreError
 from camalert.store import backup, schema
 from camalert.store.connection import abandon, leave, open_writer
+from camalert.store.courtesy import Courtesy
 from camalert.store.faults import translate
+from camalert.store.walsync import WalSync
 
 Result = TypeVar("Result")
 SCHEMA_ROUNDS = 5  # each round waits for the lock; a schema that changes more often than this is being worked on
@@ -39,6 +41,8 @@ class Database:
         self._file: tuple[int, int] | None = None
         self._damaged: tuple[int, ...] | None = None
         self._schema_version = 0
+        self._courtesy = Courtesy(self.path)
+        self._wal_sync = WalSync(self.path)
 
     def open(self) -> None:
         """Open, create, adopt or upgrade the database.
@@ -51,6 +55,8 @@ class Database:
             self._damaged = _looks(self.path)
             raise
         self._connection = connection
+        self._courtesy.begin()
+        self._wal_sync.begin(connection)
         file = _identity(self.path)
         if file != self._file:
             self.epoch += 1
@@ -61,6 +67,8 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            self._courtesy.end()
+            self._wal_sync.end()
 
     def take_warnings(self) -> list[str]:
         """Return what the owner should know of the tables, once."""
@@ -68,21 +76,23 @@ class Database:
         return found
 
     def write(self, work: Callable[[sqlite3.Connection], Result], *, wait_s: float | None = None) -> Result:
-        """Run `work` in one transaction and commit it to the disk.
+        """Run `work` in one transaction; when this returns, it is on the disk.
 
         Args:
             work: Gets the connection; what it raises rolls everything back.
             wait_s: How long to wait for a lock, when not `[database] busy_seconds`.
 
-        Raises: StoreBusy, StoreFull or StoreDamaged, with nothing written.
+        Raises: StoreBusy, StoreFull or StoreDamaged; nothing is written, or at least not answered for.
         """
         connection = self._ready()
         try:
             if wait_s is not None:
                 _wait_at_most(connection, wait_s)
+            self._courtesy.wait()
             self._begin(connection)
             result = work(connection)
             connection.execute("COMMIT")
+            self._wal_sync.sync()
         except sqlite3.Error as error:
             _roll_back(connection)
             raise self._failed(error) from error

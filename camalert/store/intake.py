@@ -124,14 +124,16 @@ class Intake:
 
     def _count(self, connection: sqlite3.Connection, words: MailWords, alerts: int) -> None:
         connection.execute(
-            "INSERT INTO camalert_camera VALUES (?1, ?2, ?2, ?3, ?4, 1, ?5, 0) ON CONFLICT (name) DO UPDATE SET"
-            " last_seen_utc = ?2, last_kind = ?3, last_peer = ?4, mails = mails + 1, alerts = alerts + ?5",
-            (words.camera, words.received_utc, words.kind, words.peer, alerts),
-        )
+            "INSERT INTO camalert_camera VALUES (:camera, :now, :now, :kind, :peer, 1, :alerts, 0) ON CONFLICT (name)"
+            " DO UPDATE SET last_seen_utc = :now, last_kind = :kind, last_peer = :peer, mails = mails + 1,"
+            " alerts = alerts + :alerts",
+            {"camera": words.camera, "now": words.received_utc, "kind": words.kind, "peer": words.peer,
+             "alerts": alerts},
+        )  # fmt: skip
         connection.execute(
-            "INSERT INTO camalert_day VALUES (?1, ?2, 1, ?3, 0) ON CONFLICT (day, camera) DO UPDATE SET"
-            " mails = mails + 1, alerts = alerts + ?3",
-            (clock.day(words.received_utc, self._zone), words.camera, alerts),
+            "INSERT INTO camalert_day VALUES (:day, :camera, 1, :alerts, 0) ON CONFLICT (day, camera) DO UPDATE SET"
+            " mails = mails + 1, alerts = alerts + :alerts",
+            {"day": clock.day(words.received_utc, self._zone), "camera": words.camera, "alerts": alerts},
         )
 
 

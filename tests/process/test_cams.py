@@ -125,7 +125,7 @@ def test_cams_works_unchanged_while_mails_arrive(run_site: RunSite, tmp_path: Pa
     """List, filter by date, open, add, delete; on our side the database is never locked."""
     if first == "django":
         migrate(run_site)
-    rig = Rig(tmp_path)
+    rig = Rig(tmp_path, busy_seconds=10.0)
     try:
         if first == "ours":
             migrate(run_site)
@@ -152,7 +152,7 @@ def test_cams_with_immediate_transactions_is_never_locked_out(run_site: RunSite,
     version = finish(run_site("-c", "import django; print(django.VERSION[:2] >= (5, 1))"))
     if version.strip() != "True":
         pytest.skip("transaction_mode came with Django 5.1")
-    rig = Rig(tmp_path)
+    rig = Rig(tmp_path, busy_seconds=10.0)
     try:
         migrate(run_site)
         done = visit(run_site, rig, {"transaction_mode": "IMMEDIATE", "timeout": 20})
@@ -165,7 +165,7 @@ def test_cams_with_immediate_transactions_is_never_locked_out(run_site: RunSite,
 
 def test_migration_of_the_site_while_the_writer_runs(run_site: RunSite, tmp_path: Path) -> None:
     """Django rebuilds a table for a new column's length; the writer repairs its triggers and misses no row."""
-    rig = Rig(tmp_path)
+    rig = Rig(tmp_path, busy_seconds=10.0)
     try:
         migrate(run_site)
         rig.store(JPEG)

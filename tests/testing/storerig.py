@@ -34,16 +34,59 @@ Kind = TypeVar("Kind", bound=Message)
 _numbers = itertools.count(1)
 
 
-class Rig:
-    """Play supervisor and smtp for a writer."""
+class SlotFiller:
+    """Play smtp, decoder and detector: put into the slots of a pool what they would."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.pool = Pool.create(f"camalert-test-{os.getpid()}-{next(_numbers)}", layout)
+        self.generations = itertools.count(1)
+
+    def close(self) -> None:
+        """Remove the pool."""
+        self.pool.close()
+        self.pool.unlink()
+
+    def put_mail(self, *pictures: bytes, slot: int = 0, mail_id: bytes = b"", **words: Any) -> Store:
+        """Put a mail into an intake slot and return its Store."""
+        number = next(self.generations)
+        offset, placed = 0, []
+        kind = words.pop("picture_kind", "jpeg")
+        with self.pool.encoded(slot) as section:
+            for index, picture in enumerate(pictures):
+                section[offset : offset + len(picture)] = picture
+                placed.append(PictureWords(offset, len(picture), kind, f"picture {index}.jpg"))
+                offset += len(picture)
+        mail = {"received_utc": time.time(), "subject": "a mail", "camera": "garage", **words}
+        self.pool.write_words(slot, MailWords(pictures=tuple(placed), **mail).encode())
+        return Store(slot, number, mail_id or number.to_bytes(16, "big"))
+
+    def lend(self, count: int = 3, *, large: bool = False) -> list[Lend]:
+        """Lend frame slots."""
+        numbers = [self.pool.layout.large_frame] if large else list(self.pool.layout.frames)[:count]
+        return [Lend(slot, next(self.generations)) for slot in numbers]
+
+    def conclusion(self, loaded: Loaded, outcome: Outcome, **words: Any) -> Conclude:
+        """Fill a frame slot as decoder and detector do and return its Conclude."""
+        fields = words or {"reason": "why", "best_score": 0.25, "threshold": 0.5}
+        found = replace(FrameWords.decode(self.pool.read_words(loaded.slot)), **fields)
+        if outcome is Outcome.PERSON:
+            with self.pool.encoded(loaded.slot) as encoded:
+                encoded[: len(ANNOTATED)] = ANNOTATED
+            person = PersonWords(1, 2, 3, 4, 0.9)
+            found = replace(found, annotated_bytes=len(ANNOTATED), people=(person,), best_score=0.9)
+        self.pool.write_words(loaded.slot, found.encode())
+        return Conclude(loaded.slot, loaded.generation, loaded.alert_id, outcome, Stage.DETECT, 0, 0)
+
+
+class Rig(SlotFiller):
+    """Play the supervisor as well, for a writer in this process."""
 
     def __init__(self, directory: Path, *, layout: Layout = LAYOUT, config: Config | None = None, **database: Any):
         self.path = directory / "alerts.sqlite3"
         base = config or Config()
-        settings = replace(base.database, path=str(self.path), busy_seconds=0.2, **database)
+        settings = replace(base.database, path=str(self.path), **{"busy_seconds": 0.2, **database})
         self.config = replace(base, database=settings)
-        self.pool = Pool.create(f"camalert-test-{os.getpid()}-{next(_numbers)}", layout)
-        self.generations = itertools.count(1)
+        super().__init__(layout)
         self.messages: list[Message] = []
         try:
             self._open()
@@ -67,8 +110,7 @@ class Rig:
     def close(self) -> None:
         """Leave nothing behind."""
         self._leave()
-        self.pool.close()
-        self.pool.unlink()
+        super().close()
 
     def _leave(self) -> None:
         self.writer._database.close()
@@ -89,42 +131,11 @@ class Rig:
         self.messages = [message for message in self.messages if not isinstance(message, kind)]
         return found
 
-    def put_mail(self, *pictures: bytes, slot: int = 0, mail_id: bytes = b"", **words: Any) -> Store:
-        """Put a mail into an intake slot and return its Store."""
-        number = next(self.generations)
-        offset, placed = 0, []
-        kind = words.pop("picture_kind", "jpeg")
-        with self.pool.encoded(slot) as section:
-            for index, picture in enumerate(pictures):
-                section[offset : offset + len(picture)] = picture
-                placed.append(PictureWords(offset, len(picture), kind, f"picture {index}.jpg"))
-                offset += len(picture)
-        mail = {"received_utc": time.time(), "subject": "a mail", "camera": "garage", **words}
-        self.pool.write_words(slot, MailWords(pictures=tuple(placed), **mail).encode())
-        return Store(slot, number, mail_id or number.to_bytes(16, "big"))
-
     def store(self, *pictures: bytes, **words: Any) -> Stored:
         """Store a mail and return the writer's answer."""
         self.turn(self.put_mail(*pictures, **words))
         (stored,) = self.take(Stored)
         return stored
-
-    def lend(self, count: int = 3, *, large: bool = False) -> list[Lend]:
-        """Lend frame slots."""
-        numbers = [self.pool.layout.large_frame] if large else list(self.pool.layout.frames)[:count]
-        return [Lend(slot, next(self.generations)) for slot in numbers]
-
-    def conclusion(self, loaded: Loaded, outcome: Outcome, **words: Any) -> Conclude:
-        """Fill a frame slot as decoder and detector do and return its Conclude."""
-        fields = words or {"reason": "why", "best_score": 0.25, "threshold": 0.5}
-        found = replace(FrameWords.decode(self.pool.read_words(loaded.slot)), **fields)
-        if outcome is Outcome.PERSON:
-            with self.pool.encoded(loaded.slot) as encoded:
-                encoded[: len(ANNOTATED)] = ANNOTATED
-            person = PersonWords(1, 2, 3, 4, 0.9)
-            found = replace(found, annotated_bytes=len(ANNOTATED), people=(person,), best_score=0.9)
-        self.pool.write_words(loaded.slot, found.encode())
-        return Conclude(loaded.slot, loaded.generation, loaded.alert_id, outcome, Stage.DETECT, 0, 0)
 
     def rows(self, query: str, *arguments: object) -> list[Any]:
         """Query the database from outside."""
