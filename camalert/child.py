@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -33,7 +34,7 @@ class Orders:
     """What the supervisor hands to a child at its start.
 
     `oom_score_adj` (0 to 1000) makes the kernel choose this process first when memory runs out; `address_space_bytes`
-    (0: no limit) bounds what a hostile picture can make it ask for.
+    (0: no limit) bounds what a hostile picture can make it ask for beside its libraries and the pool.
     """
 
     name: str
@@ -94,10 +95,13 @@ def _run(orders: Orders, channel_socket: socket.socket) -> int:
     channel = Channel(channel_socket)
     channel.wake_on_sigterm()
     try:
-        _limit(orders)
+        _volunteer(orders)
+        # Each library would otherwise start a thread per core in each process, with address space for each.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         module, _, function = orders.target.partition(":")
         main = getattr(importlib.import_module(module), function)
         pool = Pool.attach(orders.pool_name, orders.layout) if orders.layout else None
+        _limit(orders.address_space_bytes)
         gc.freeze()  # what the imports left is never garbage: collections need not walk it
         return int(main(Context(orders.name, orders.config, channel, pool, orders.listeners, orders.engine)))
     except ChannelClosed:
@@ -129,12 +133,22 @@ def _die_with(parent_pid: int) -> None:
         os._exit(Exit.OK)
 
 
-def _limit(orders: Orders) -> None:
+def _volunteer(orders: Orders) -> None:
+    """Stand in front of the others when the kernel has to end somebody for memory."""
     if orders.oom_score_adj:
         try:
             with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
                 file.write(str(orders.oom_score_adj))
         except OSError:  # a container may forbid it; the kernel then chooses by size alone
             structlog.get_logger().debug("oom_score_not_set", child=orders.name)
-    if orders.address_space_bytes:
-        resource.setrlimit(resource.RLIMIT_AS, (orders.address_space_bytes, orders.address_space_bytes))
+
+
+def _limit(more_bytes: int) -> None:
+    """Bound what this process may ask for from now on; what it has by now differs between machines and libraries.
+
+    Source: proc(5) statm, whose first number is the address space in pages.
+    """
+    if more_bytes:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit_bytes = pages * os.sysconf("SC_PAGE_SIZE") + more_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))

@@ -23,7 +23,18 @@ import numpy.typing as npt  # noqa: E402
 from camalert.errors import FrameError  # noqa: E402
 from camalert.pictures import Header, complete_jpeg, identify, read_header  # noqa: E402
 
-__all__ = ["Decoded", "Frame", "Header", "decode_into", "encode_jpeg", "identify", "read_header", "reduce", "view"]
+__all__ = [
+    "Decoded",
+    "Frame",
+    "Header",
+    "decode_into",
+    "encode_jpeg",
+    "identify",
+    "read_header",
+    "reduce",
+    "use_threads",
+    "view",
+]
 
 Frame: TypeAlias = npt.NDArray[np.uint8]  # BGR, (height, width, 3), C-contiguous
 
@@ -82,6 +93,11 @@ def decode_into(encoded: memoryview | bytes, out: memoryview, max_pixels: int) -
     is_turned = header.orientation >= 5
     original = (header.width_px, header.height_px) if is_turned else (header.height_px, header.width_px)
     return Decoded(header.kind, height, width, *original)
+
+
+def use_threads(count: int) -> None:
+    """Let OpenCV use so many threads in this process."""
+    cv2.setNumThreads(count)
 
 
 def view(buffer: memoryview | bytes, height: int, width: int) -> Frame:

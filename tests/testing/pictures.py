@@ -30,6 +30,12 @@ def unique_jpeg(number: int, width_px: int = 320) -> bytes:
     return _encode(image, comment=b"number %d" % number)
 
 
+def numbered(jpeg: bytes, number: int) -> bytes:
+    """Return the same picture as another file: a comment behind its first marker holds the number."""
+    comment = b"number %d" % number
+    return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]
+
+
 def _jpeg(pixels: object, width_px: int) -> bytes:
     image = Image.fromarray(pixels)
     return _encode(image.resize((width_px, image.height * width_px // image.width)))

@@ -36,9 +36,12 @@ class ServiceUnderTest:
             "detector__processes": 1,
             "detector__effort": "fast",
             "pool__frame_max_px": 1_000_000,
+            "review__enabled": "false",
             **settings,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.command = [sys.executable, str(ROOT / "supervisor.py")]
+        self.environment: dict[str, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "config.toml"
         if not config.exists():
@@ -51,11 +54,12 @@ class ServiceUnderTest:
     def start(self, *, is_ready: bool = True) -> ServiceUnderTest:
         """Start the service and, unless told otherwise, wait until it takes mails."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CAMALERT_")}
+        environment |= self.environment
         environment |= {f"CAMALERT_{key.upper()}": str(value) for key, value in self.settings.items()}
         self._lines_before = len(self.events())
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "supervisor.py"), "--config", str(self.folder / "config.toml")],
+                [*self.command, "--config", str(self.folder / "config.toml")],
                 stderr=log,
                 stdout=log,
                 stdin=subprocess.DEVNULL,
@@ -135,6 +139,40 @@ class ServiceUnderTest:
         connection.close()
         return found
 
+    def status(self) -> dict[str, Any]:
+        """Return the service's own view of itself, {} while there is none."""
+        try:
+            found: dict[str, Any] = json.loads((self.run_dir / "status.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found
+
+    def is_whole(self) -> bool:
+        """Tell whether the service runs and all of its children are ready, with the processes they say."""
+        found = self.status()
+        children = found.get("children", [])
+        return (
+            found.get("state") == "running"
+            and found.get("pid") == self.pid
+            and all(child["state"] == "ready" and _is_alive(child["pid"]) for child in children)
+            and {child["pid"] for child in children} == set(self.children().values())
+        )
+
+    def wait_whole(self, limit_s: float = 60.0) -> None:
+        """Wait until the service runs with all of its children."""
+        until(self.is_whole, f"the service is not whole: {self.status().get('children')}\n{self.tail()}", limit_s)
+
+    def descriptors(self, pid: int | None = None) -> int:
+        """Return how many descriptors a process has open, the supervisor unless told otherwise."""
+        return len(list(Path(f"/proc/{pid or self.pid}/fd").iterdir()))
+
+    def private_bytes(self, pid: int) -> int:
+        """Return the memory that a process has for itself: anonymous and resident."""
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+        return 0
+
     def count(self, table: str) -> int:
         """Return how many rows a table has."""
         return int(self.query(f"SELECT count(*) FROM {table}")[0][0])
@@ -179,6 +217,15 @@ class ServiceUnderTest:
     def leftover_segments(self) -> list[str]:
         """Return the segments of this service that still exist."""
         return [path.name for path in SHM.glob(f"camalert-*-{self.pid}")] if self.process else []
+
+
+def _is_alive(pid: int) -> bool:
+    """Tell whether a process exists and is no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def _event(line: str) -> dict[str, Any]:

@@ -1,0 +1,100 @@
+"""The children's way in when faults are to happen: points are put into a few functions, then the real `main` runs."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import signal
+import time
+from collections.abc import Callable, Container
+from pathlib import Path
+from typing import Any
+
+from camalert.child import Context
+from camalert.messages import Message, Stored
+from testing.faults import FOLDER_VARIABLE, LANDING_S, VICTIMS, Arsenal, Phase, perform
+
+MAINS = {
+    "writer": "camalert.writer",
+    "smtp": "camalert.smtp.process",
+    "decoder": "camalert.decoder",
+    "detector": "camalert.detector",
+}
+
+
+def main(context: Context) -> int:
+    """Run a child with points in it."""
+    points = Points(context)
+    points.pass_by(Phase.STARTING, (context.name,))
+    role = context.name.partition("-")[0]
+    _PATCHES[role](points)
+    return int(importlib.import_module(MAINS[role]).main(context))
+
+
+class Points:
+    """The places of one child at which a fault may happen."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.arsenal = Arsenal(Path(os.environ[FOLDER_VARIABLE]))
+        self._socket = context.channel._socket
+        signal.signal(signal.SIGUSR1, lambda *_: perform(self.arsenal.ordered(), self._socket))
+        self.arsenal.enlist(context.name)
+
+    def pass_by(self, phase: Phase, victims: Container[str] = VICTIMS) -> None:
+        """Let an armed fault of this phase happen, here or to its victim."""
+        fault = self.arsenal.claim(phase, victims)
+        if fault is None:
+            return
+        if fault.victim == self.context.name:
+            perform(fault.act, self._socket)
+        else:
+            self.arsenal.strike(fault)
+            time.sleep(LANDING_S)
+
+    def before(self, owner: Any, function: str, phase: Phase) -> None:
+        """Put a point before a function of a module or class."""
+        original = getattr(owner, function)
+
+        @functools.wraps(original)
+        def pointed(*arguments: Any, **named: Any) -> Any:
+            self.pass_by(phase)
+            return original(*arguments, **named)
+
+        setattr(owner, function, pointed)
+
+
+def _point_writer(points: Points) -> None:
+    channel = points.context.channel
+    send = channel.send
+
+    def send_pointed(message: Message) -> None:
+        if isinstance(message, Stored):
+            points.pass_by(Phase.COMMITTED, [name for name in VICTIMS if name != "smtp"])
+        send(message)
+
+    channel.send = send_pointed  # type: ignore[method-assign]
+    points.before(importlib.import_module("camalert.store.batch"), "conclude", Phase.STORING)
+
+
+def _point_smtp(points: Points) -> None:
+    desk = importlib.import_module("camalert.smtp.slotdesk").SlotDesk
+    points.before(desk, "stored", Phase.COMMITTED)
+
+
+def _point_decoder(points: Points) -> None:
+    points.before(importlib.import_module("camalert.frames"), "decode_into", Phase.DECODING)
+
+
+def _point_detector(points: Points) -> None:
+    examiner = importlib.import_module("camalert.detection.examiner").Examiner
+    points.before(examiner, "examine", Phase.DETECTING)
+
+
+_PATCHES: dict[str, Callable[[Points], None]] = {
+    "writer": _point_writer,
+    "smtp": _point_smtp,
+    "decoder": _point_decoder,
+    "detector": _point_detector,
+}

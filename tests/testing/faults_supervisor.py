@@ -1,0 +1,63 @@
+"""`supervisor.py` for services to which faults happen: the same service with other first lines in its children.
+
+Limits that are minutes in a house are seconds here, so that a table of faults takes minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from camalert import lifecycle, liveness, plan, restart
+from camalert.__main__ import main
+from camalert.service import Supervisor
+from testing.faults import FOLDER_VARIABLE, Act, Arsenal, perform
+
+
+def _patch() -> None:
+    specs: Callable[..., list[lifecycle.ChildSpec]] = plan.specs
+
+    def pointed_specs(*arguments: object) -> list[lifecycle.ChildSpec]:
+        return [
+            replace(spec, target="testing.faults_child:main", answer_s=3.0, ready_s=8.0, grace_s=4.0)
+            if spec.role is not lifecycle.Role.OPTIONAL
+            else spec
+            for spec in specs(*arguments)
+        ]
+
+    plan.specs = pointed_specs  # type: ignore[assignment]
+    liveness.PING_EVERY_S = 0.5
+    lifecycle.ABORT_GRACE_S = 0.5
+    restart.MAX_EXITS = 1_000_000  # a table of faults is no broken installation
+    restart.CAP_S = restart.BASE_S
+
+
+def _obey_faults() -> None:
+    arsenal = Arsenal(Path(os.environ[FOLDER_VARIABLE]))
+    arsenal.enlist("supervisor")
+    running: list[Supervisor] = []
+    run = Supervisor.run
+
+    def noted_run(supervisor: Supervisor) -> int:
+        running.append(supervisor)
+        return run(supervisor)
+
+    def obey(*_: object) -> None:
+        act = arsenal.ordered()
+        if act not in (Act.CLOSE, Act.GARBAGE):
+            perform(act, None)
+        for child in [child for supervisor in running for child in supervisor._fleet._children.values()]:
+            perform(act, child.channel._socket)
+
+    Supervisor.run = noted_run  # type: ignore[method-assign]
+    signal.signal(signal.SIGUSR1, obey)
+
+
+if __name__ == "__main__":
+    _patch()
+    _obey_faults()
+    sys.exit(main(["run", *sys.argv[1:]]))
