@@ -16,7 +16,7 @@ _ALL_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 def contradictions(config: Config) -> list[Contradiction]:
     """Find every contradiction in a configuration whose single values are right."""
-    rules = (_transit, _slots, _ports, _cameras)
+    rules = (_transit, _slots, _ports, _logins, _cameras)
     return [found for rule in rules for found in rule(config)]
 
 
@@ -37,13 +37,27 @@ def _slots(config: Config) -> Iterator[Contradiction]:
 
 def _ports(config: Config) -> Iterator[Contradiction]:
     taken: list[tuple[str, int, str]] = []
-    for number, listen in enumerate(config.smtp.listen):
-        key = f"smtp.listen[{number}].port"
-        host = "" if listen.host in _ALL_ADDRESSES else listen.host
+    for key, host, port in _listening(config):
+        everywhere = "" if host in _ALL_ADDRESSES else host
         for other_host, other_port, other in taken:
-            if listen.port == other_port != 0 and (host == other_host or not host or not other_host):
-                yield key, f"= {listen.port} is taken by {other} already"
-        taken.append((host, listen.port, key))
+            if port == other_port != 0 and (everywhere == other_host or not everywhere or not other_host):
+                yield key, f"= {port} is taken by {other} already"
+        taken.append((everywhere, port, key))
+
+
+def _listening(config: Config) -> Iterator[tuple[str, str, int]]:
+    """Yield the key, the host and the port of everything that listens."""
+    for number, listen in enumerate(config.smtp.listen):
+        yield f"smtp.listen[{number}].port", listen.host, listen.port
+    if config.review.enabled:
+        yield "review.port", config.review.host, config.review.port
+    if config.metrics.enabled:
+        yield "metrics.port", config.metrics.host, config.metrics.port
+
+
+def _logins(config: Config) -> Iterator[Contradiction]:
+    if config.smtp.auth.accept == "users" and not config.smtp.auth.user:
+        yield "smtp.auth.accept", '= "users" needs at least one [[smtp.auth.user]], or no camera can log in'
 
 
 def _cameras(config: Config) -> Iterator[Contradiction]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from camalert import plan, ports, status
-from camalert.config import Config
+from camalert.config import Config, Listen
 from camalert.detection.choice import candidates
 from camalert.errors import CamalertError, StatusError
 from camalert.store import connection
@@ -136,6 +136,23 @@ def _ports(config: Config, running: status.Status | None) -> Iterator[Finding]:
                 yield Finding(Level.WRONG, "SMTP", str(error))
         else:
             yield Finding(Level.OK, "SMTP", f"{where} is free")
+    for section, is_enabled, host, port in (
+        ("review", config.review.enabled, config.review.host, config.review.port),
+        ("metrics", config.metrics.enabled, config.metrics.host, config.metrics.port),
+    ):
+        if is_enabled and running is None:
+            yield _port_of(section, host, port)
+
+
+def _port_of(section: str, host: str, port: int) -> Finding:
+    try:
+        ports.bind(Listen(host, port)).close()
+    except CamalertError as error:
+        reason = str(error).partition(":")[0]
+        return Finding(
+            Level.NOTE, section, f"{reason}; the rest runs without it; free the port or change {section}.port"
+        )
+    return Finding(Level.OK, section, f"port {port} is free")
 
 
 def _engine(config: Config) -> Iterator[Finding]:

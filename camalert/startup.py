@@ -98,10 +98,12 @@ def _facts(loaded: Loaded, shape: plan.Plan, engine: str, listeners: tuple[socke
     ports_shown = dict.fromkeys(
         f"{sock.getsockname()[1]}{_tls_words(config, sock.getsockname()[1])}" for sock in listeners
     )
+    addresses = _addresses()
+    review_host = config.review.host or next(iter(addresses), "127.0.0.1")
     return firstscreen.Facts(
         version=__version__,
         config_file=str(loaded.file or "none: the defaults hold"),
-        addresses=_addresses(),
+        addresses=addresses,
         ports=tuple(ports_shown),
         database=config.database.path,
         engine=engine,
@@ -110,7 +112,7 @@ def _facts(loaded: Loaded, shape: plan.Plan, engine: str, listeners: tuple[socke
         decoders=shape.decoders,
         pool_bytes=shape.layout.size_bytes,
         frame_slots=len(shape.layout.frames),
-        review=f"http://{config.review.host}:{config.review.port}/" if config.review.enabled else "",
+        review=f"http://{review_host}:{config.review.port}{config.review.path}/" if config.review.enabled else "",
         command=_command(),
     )
 

@@ -24,6 +24,7 @@ def config(tmp_path: Path) -> Path:
     file = tmp_path / "config.toml"
     file.write_text(
         '[[smtp.listen]]\nhost = "127.0.0.1"\nport = 0\n[detector]\nengine = "opencv"\neffort = "fast"\nprocesses = 1\n'
+        "[review]\nenabled = false\n"
     )
     return file
 

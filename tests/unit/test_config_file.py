@@ -88,6 +88,9 @@ def test_load_folder_instead_of_file_is_an_error(tmp_path: Path) -> None:
             "smtp.listen[1].port = 1025 is taken by smtp.listen[0]",
         ),
         ("[[camera]]\nname = 'a'\n[[camera]]\nname = 'a'\n", 'camera[1].name = "a" is used by another'),
+        ("[review]\nport = 1025\n", "review.port = 1025 is taken by smtp.listen[0].port already"),
+        ("[metrics]\nenabled = true\nport = 8025\n", "metrics.port = 8025 is taken by review.port already"),
+        ('[smtp.auth]\naccept = "users"\n', 'smtp.auth.accept = "users" needs at least one [[smtp.auth.user]]'),
         (
             "[[camera]]\nmin_person_height_percent = 60\nmax_person_height_percent = 50\n",
             "camera[0].min_person_height_percent = 60.0 must not exceed",
