@@ -6,6 +6,7 @@ import argparse
 import importlib
 import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -95,3 +96,11 @@ def test_main_error_is_words_and_a_code_and_no_traceback(
     text = capsys.readouterr().err
     assert all(line.startswith("camalert: ") for line in text.splitlines())
     assert "Traceback" not in text
+
+
+def test_readme_lists_every_command() -> None:
+    """The owner's overview and the program's own say the same."""
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+    for command in COMMANDS:
+        assert f"| `camalert {command.name}` | {command.summary} |" in text
