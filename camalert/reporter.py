@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -52,6 +53,8 @@ class Reporter:
         self._watchdog_s = sdnotify.watchdog_interval_s()
         self._fed_at = now
         self._turn_at = now
+        self._facts: Status | None = None  # what the file holds
+        self._written_at = now
         self._shown = ("", "")  # the phase and the words shown last
 
     def next_at(self) -> float:
@@ -69,6 +72,9 @@ class Reporter:
             log.warning("note_unreadable", child=child, bytes=len(text))
             return
         camera, peer, words = (str(note.get(key) or "") for key in ("camera", "peer", "words"))
+        if note.get("event") == "camera_known":
+            self.book.seen(camera, time.time() - float(note.get("seen_utc") or 0.0), now)
+            return
         pictures = note.get("pictures", 0)
         pictures = pictures if isinstance(pictures, int) else 0
         if peer:
@@ -141,6 +147,10 @@ class Reporter:
         if (phase.value, words) != self._shown:
             sdnotify.notify(sdnotify.status(words))
         self._shown = (phase.value, words)
+        facts = replace(shown, written_utc=0.0)
+        if facts == self._facts and now - self._written_at < status.WRITE_AT_LEAST_S:
+            return
+        self._facts, self._written_at = facts, now
         try:
             status.write(self._folder, shown)
         except OSError as error:

@@ -180,20 +180,24 @@ class StatusBook:
         )
         self._heard.append((now, cut))
 
-    def seen(self, camera: str, age_s: float, now: float) -> None:
-        """Note when a camera was last heard before this run, `age_s` ago."""
-        found, _ = self._sign(camera, now)
-        if found and found.mailed_at is None:
-            found.signed_at = now - max(0.0, age_s)
-            found.mailed_at = found.signed_at
+    def seen(self, name: str, age_s: float, now: float) -> None:
+        """Note when a camera was last heard before this run, `age_s` ago; what this run heard counts more."""
+        if not name or (name not in self._cameras and age_s > FORGET_DAYS * DAY_S):
+            return
+        if name not in self._cameras:
+            self._make_room()
+            self._cameras[name] = _Camera(now)
+        camera = self._cameras[name]
+        if camera.mailed_at is None:
+            camera.signed_at = camera.mailed_at = now - max(0.0, age_s)
 
     def restore(self, before: Status, now: float, now_utc: float) -> None:
         """Take over what the run before knew of its cameras."""
         for camera in before.cameras:
-            is_recent = now_utc - camera.last_sign_utc < FORGET_DAYS * DAY_S
-            if camera.name in self._cameras or (camera.last_mail_utc and is_recent):
+            if camera.last_mail_utc:
                 self.seen(camera.name, now_utc - camera.last_sign_utc, now)
-                self._cameras[camera.name].is_silent = camera.is_silent
+                if camera.name in self._cameras:
+                    self._cameras[camera.name].is_silent = camera.is_silent
 
     # --- what it makes of that --------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from camalert.messages import (
     StoreCode,
     Stored,
 )
-from camalert.store import clock, pending, transfer
+from camalert.store import cameras, clock, pending, transfer
 from camalert.store.batch import Batch, Done
 from camalert.store.connection import advice
 from camalert.store.database import Database
@@ -111,6 +111,17 @@ class Writer:
         for words in advice(self._settings.journal):
             log.warning("database_advice", words=words)
         self._channel.send(Ready(os.getpid()))
+        self._tell_cameras()
+
+    def _tell_cameras(self) -> None:
+        """Say when each camera was last heard, so that one that died before a reboot is missed after it."""
+        try:
+            known = self._database.read(cameras.last_seen)
+        except StoreError as error:
+            self._met(error)
+            return
+        for camera, seen_utc in known:
+            self._send_note({"event": "camera_known", "camera": camera, "seen_utc": seen_utc})
 
     def serve(self) -> None:
         """Work through batches of messages until told to stop."""
@@ -202,7 +213,7 @@ class Writer:
             self._queue.end(verdict.alert_id)
             self._queue.look_again()
         for waiting in done.again:
-            self._queue.wait(waiting, is_first=True)
+            self._queue.wait(waiting)
 
     def _answer(self, store: Store, kept: Kept, mail: MailWords | None) -> None:
         """Pass a mail's pictures on while they still lie in the intake slot, then answer its Store."""
@@ -272,8 +283,10 @@ class Writer:
         return target is not None
 
     def _note(self, event: str, words: str) -> None:
-        text = json.dumps({"event": event, "level": "error", "words": words[:400]})
-        self._channel.send(Noted(text.encode()))
+        self._send_note({"event": event, "level": "error", "words": words[:400]})
+
+    def _send_note(self, facts: dict[str, str | float]) -> None:
+        self._channel.send(Noted(json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")))
 
 
 def _touch(connection: sqlite3.Connection) -> None:

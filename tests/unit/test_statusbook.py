@@ -90,6 +90,19 @@ def test_statusbook_restore_with_a_clock_set_back_is_harmless() -> None:
     assert book.new_silences(DAY_S) == []
 
 
+def test_statusbook_what_the_database_remembers_counts_after_a_reboot() -> None:
+    """A camera that died before a reboot is missed; one that was heard in this run is not made older."""
+    book = make_book()
+    book.mailed("gate", "10.0.0.5", 1, 10.0)
+
+    book.seen("garage", 4 * DAY_S, 20.0)
+    book.seen("gate", 5 * DAY_S, 20.0)
+    book.seen("gone", 400 * DAY_S, 20.0)
+
+    assert [silence.camera for silence in book.new_silences(30.0)] == ["garage"]
+    assert [camera.name for camera in book.render(30.0, 30.0).cameras] == ["gate", "garage"]
+
+
 def test_statusbook_invented_cameras_stay_within_memory() -> None:
     """A client that invents names cannot fill the memory, nor push a configured camera out."""
     book = make_book(config.Camera(name="gate"))
