@@ -71,17 +71,18 @@ class Guard:
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         client, host = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_HOST", "")
         if not self._is_allowed(client):
-            self._tell("review_client_refused", peer=client)
+            if self._may_tell("client"):
+                log.warning("review_client_refused", peer=client)
             return _plain("This site is for the local network only (review.allow in config.toml).")
         if not is_local_host(host, self._review.hosts, self._review.allow, self._own):
-            self._tell("review_host_refused", peer=client, host=host[:100])
+            if self._may_tell("host"):
+                log.warning("review_host_refused", peer=client, host=host[:100])
             return _plain("This site is not known under this name. Its owner can list it: review.hosts in config.toml.")
         return None
 
-    def _tell(self, event: str, **facts: str) -> None:
-        """Log what strangers cause, at a bounded rate."""
-        if self._lines.admit(event, time.monotonic()).is_admitted:
-            log.warning(event, **facts)
+    def _may_tell(self, what: str) -> bool:
+        """Tell whether the log may have another line about what strangers cause."""
+        return self._lines.admit(what, time.monotonic()).is_admitted
 
     def _is_allowed(self, client: str) -> bool:
         if is_allowed(client, self._review.allow, self._own):
