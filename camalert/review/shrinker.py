@@ -37,12 +37,16 @@ class Shrinker:
             return b""
         with self._lock:
             self._used_at = time.monotonic()
-            try:
-                return self._ask(picture)
-            except (OSError, EOFError, TimeoutError) as error:
-                log.warning("small_picture_not_made", bytes=len(picture), error=str(error) or type(error).__name__)
-                self._end()
-                return b""
+            # A process that was there before may have died of anything; of one made for this picture it is to blame.
+            for is_blameless in (self._process is not None, False):
+                try:
+                    return self._ask(picture)
+                except (OSError, EOFError) as error:
+                    log.warning("small_picture_not_made", bytes=len(picture), error=str(error) or type(error).__name__)
+                    self._end()
+                    if not is_blameless or isinstance(error, TimeoutError):
+                        break
+            return b""
 
     def rest(self) -> None:
         """End the process when it has had nothing to do for a while."""

@@ -1,0 +1,320 @@
+"""The review site under attack: by mails, by other web sites, and by whoever reaches its port."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from testing import household, reviewrig
+from testing.reviewrig import Visitor
+from testing.reviewsite import HOSTILE, NOON, SVG, Site, running
+
+pytest.importorskip("django", reason="the review extra is not installed")
+
+PAGES = ("/", "/alarms/", "/people/1/", "/alarms/1/", "/cameras/", "/test/", "/status/", "/account/", "/admin/")
+PRIVATE = (
+    *PAGES, "/people/more/", "/alarms/1/picture", "/people/1/picture", "/alarms/1/thumbnail", "/clips/1",
+    "/test/heard/", "/status/live/", "/people/marks.zip", "/api/v1/people/", "/api/v1/alarms/1/", "/api/v1/status/",
+    "/api/v1/cameras/", "/admin/alerts/alert/", "/admin/auth/user/",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return a site with rows and a login."""
+    with running(tmp_path_factory.mktemp("review")) as found:
+        yield found
+
+
+# --- what mails bring ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/alarms/", "/alarms/{}/", "/cameras/", "/alarms/?camera={}", "/admin/alerts/alert/"])
+def test_hostile_words_stay_words(site: Site, path: str) -> None:
+    """Subject, camera, event, file name and headers of a mail are text on every page."""
+    row = site.rows.hostile
+    text = site.visitor().get(path.format(row)).text
+
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text or "?camera=" in path
+    assert "{{ 7" in text or "?camera=" in path  # no template sees it as its own
+
+
+def test_hostile_words_stay_words_in_a_status(site: Site) -> None:
+    """What a client says to the mail port is shown on the test page and nowhere run."""
+    run_dir = site.folder / "run"
+    run_dir.mkdir(exist_ok=True)
+    heard = {"at_utc": 0.0, "event": "x", "peer": HOSTILE, "camera": HOSTILE, "words": "", "pictures": 1}
+    words = {"version": "0", "name": "x", "pid": 1, "written_utc": 0.0, "started_utc": 0.0, "state": HOSTILE}
+    found = words | {
+        "since_utc": 0.0,
+        "children": [{"name": HOSTILE, "state": "failed", "reason": HOSTILE}],
+        "cameras": [{"name": HOSTILE, "last_failure_utc": 1.0, "last_failure": HOSTILE}],
+        "troubles": [{"at_utc": 0.0, "event": "x", "words": HOSTILE}],
+        "heard": [heard, heard | {"words": HOSTILE, "is_failure": True}],
+    }
+    (run_dir / "status.json").write_text(json.dumps(found))
+    try:
+        for path in ("/test/", "/test/heard/", "/status/", "/status/live/", "/cameras/"):
+            text = site.visitor().get(path).text
+            assert "<script>alert" not in text, path
+            assert "&lt;script&gt;alert" in text, path
+    finally:
+        (run_dir / "status.json").unlink()
+
+
+@pytest.mark.parametrize("data", [SVG, b"<html><script>alert(1)</script>", b"%PDF-1.4 <script>", b"", b"\xff\xd8\xff"])
+def test_hostile_picture_is_never_a_document(site: Site, data: bytes) -> None:
+    """SVG and HTML in disguise are downloads; and whatever is shown could run nothing."""
+    home = site.home()
+    row, _ = home.add("Terrace", NOON, household.tiny()[0], snapshot=data)
+    home.close()
+    visitor = site.visitor()
+
+    answer = visitor.get(f"/alarms/{row}/picture")
+    small = visitor.get(f"/alarms/{row}/thumbnail")
+
+    assert answer.body == data
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'; sandbox"
+    if data[:3] != b"\xff\xd8\xff":
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert small.status == 302
+    assert small.headers["Location"].startswith("/static/review/no-picture.svg")
+
+
+def test_bomb_is_not_unpacked(site: Site) -> None:
+    """A small file of a huge picture costs neither memory nor the site."""
+    side = 60_000
+    rows = zlib.compress(bytes(1 + 3 * 100) * 100)
+    head = b"IHDR" + side.to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(chunk[4:]).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+        for chunk in (head, b"IDAT" + rows, b"IEND")
+    )
+    home = site.home()
+    row, _ = home.add("Terrace", NOON, household.tiny()[0], snapshot=png)
+    home.close()
+    visitor = site.visitor()
+
+    assert visitor.get(f"/alarms/{row}/thumbnail").status == 302
+    assert visitor.get(f"/alarms/{site.rows.nobody}/thumbnail").status == 200
+
+
+def test_small_pictures_are_made_in_a_process_that_may_die(site: Site) -> None:
+    """A picture that kills its decoder takes neither the site nor other pictures with it."""
+    visitor = site.visitor()
+    home = site.home()
+    first, second = (home.add("Terrace", NOON, household.tiny()[n])[0] for n in (1, 2))
+    home.close()
+    assert visitor.get(f"/alarms/{first}/thumbnail").status == 200
+
+    for pid in _children(site.pid):
+        if b"camalert.review.shrink" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, 9)
+
+    assert visitor.get(f"/alarms/{second}/thumbnail").status == 200
+    assert b"cv2" not in Path(f"/proc/{site.pid}/maps").read_bytes()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] + [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+        if task.name != str(pid)
+    ]
+
+
+# --- who may see and do what -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_stranger_sees_nothing(site: Site, path: str) -> None:
+    """Without a login every address leads to the login, or says that one is needed."""
+    answer = Visitor(site.port).get(path)
+
+    assert answer.status in (302, 401)
+    if answer.status == 302:
+        assert re.match(r"/login/|/admin/login/", answer.headers["Location"])
+
+
+@pytest.mark.parametrize(
+    "path", ["/alarms/selected/", "/alarms/reviewed/", "/api/v1/alarms/change/", "/api/v1/alarms/delete/", "/logout/",
+             "/account/password/", "/account/tokens/", "/alarms/live/"]
+)  # fmt: skip
+def test_other_site_changes_nothing(site: Site, path: str) -> None:
+    """A form or script elsewhere has the cookies of a visitor, but not the token of a page."""
+    visitor = site.visitor()
+    body = json.dumps({"ids": [1], "reviewed": True}).encode()
+
+    for headers in ({}, {"Origin": "http://evil.example"}, {"Content_Type": "text/plain"}):
+        assert visitor.ask("POST", path, body, **headers).status in (401, 403)
+
+
+@pytest.mark.parametrize("path", ["/alarms/selected/", "/api/v1/alarms/delete/", "/logout/", "/account/tokens/"])
+def test_link_changes_nothing(site: Site, path: str) -> None:
+    """What changes something is never done by following a link."""
+    assert site.visitor().get(path).status == 405
+
+
+def test_cookies_are_kept_from_scripts_and_other_sites(site: Site) -> None:
+    """HttpOnly and SameSite always; Secure as soon as the visitor's connection is encrypted."""
+    plain = Visitor(site.port).get("/login/")
+    secure = Visitor(site.port).get("/login/", X_Forwarded_Proto="https")
+
+    assert re.search(r"camalert_csrf=.*HttpOnly; .*SameSite=Lax", plain.headers["Set-Cookie"])
+    assert "Secure" not in plain.headers["Set-Cookie"]
+    assert "Secure" in secure.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/login/", "/static/review/site.css", "/nothing/", "/alarms/999999999/"])
+def test_every_answer_carries_the_security_headers(site: Site, path: str) -> None:
+    """Nothing from elsewhere, nothing inline, no frame, no sniffing."""
+    headers = site.visitor().get(path).headers
+
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "Server" not in headers
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_needs_nothing_from_elsewhere(site: Site, path: str) -> None:
+    """No page names another host, and none carries a script or a style in itself."""
+    text = site.visitor().get(path).text
+
+    # The one exception is the namespace of SVG, which nothing is fetched from.
+    elsewhere = re.findall(r'(?:src|href|action|url\()="?((?:https?:)?//[^"\s>]+)', text)
+    assert [link for link in elsewhere if "www.djangoproject.com" not in link] == []
+    assert not re.search(r"<script(?![^>]*src=)|<style|\son[a-z]+=|style=", text) or path == "/admin/"
+
+
+@pytest.mark.parametrize("host", ["evil.example.com", "", "evil.example.com:8025", "nas@evil.com", "nas/..evil.com"])
+def test_name_of_a_stranger_is_refused(site: Site, host: str) -> None:
+    """A web page elsewhere cannot reach the site under a name of its own."""
+    answer = Visitor(site.port, host=host).get("/login/")
+
+    assert answer.status in (400, 403)
+    assert "Log in" not in answer.text
+
+
+def test_address_outside_the_house_is_refused(site: Site) -> None:
+    """Also behind a web server, which says where the visitor comes from."""
+    answer = Visitor(site.port).get("/login/", X_Forwarded_For="203.0.113.9")
+
+    assert answer.status == 403
+    assert "local network" in answer.text
+
+
+def test_login_is_slowed_down(site: Site) -> None:
+    """After some wrong passwords of one address even the right one has to wait; other addresses do not."""
+    guesser = Visitor(site.port, source="127.0.0.66")
+    answers = [guesser.log_in(password=f"guess {n}").status for n in range(10)]
+
+    assert answers[:8] == [200] * 8
+    assert answers[8:] == [429] * 2
+    assert guesser.log_in().status == 429
+    assert Visitor(site.port, source="127.0.0.67").log_in().status == 302
+
+
+def test_login_does_not_lead_elsewhere(site: Site) -> None:
+    """The page to go to after the login is one of this site."""
+    visitor = Visitor(site.port, source="127.0.0.68")
+    fields = {"username": reviewrig.NAME, "password": reviewrig.PASSWORD, "next": "https://evil.example/"}
+
+    assert visitor.post("/login/", fields, page="/login/").headers["Location"] == "/"
+
+
+def test_admin_has_no_login_of_its_own(site: Site) -> None:
+    """It would be one that is not slowed down."""
+    answer = Visitor(site.port).ask("POST", "/admin/login/", b"username=anna&password=x")
+
+    assert answer.status in (302, 403)
+    assert "sessionid" not in str(answer.headers)
+
+
+def test_first_login_is_made_at_the_machine_alone(tmp_path: Path) -> None:
+    """Not through a web server, not under a name that a stranger chose; and only once."""
+    household.Household(tmp_path / "alerts.sqlite3").close()
+    port = reviewrig.free_port()
+    with reviewrig.site(reviewrig.config(tmp_path, port)):
+        for header in ("X_Forwarded_For", "X_Forwarded_Proto", "X_Forwarded_Prefix"):
+            assert Visitor(port).get("/setup/", **{header: "127.0.0.1"}).status == 404
+        assert Visitor(port, host="nas.local").get("/setup/").status == 404
+        assert "review-user" in Visitor(port, host="nas.local").get("/login/").text
+
+        assert Visitor(port).set_up().status == 302
+        assert Visitor(port).get("/setup/").status == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/static/../settings.py", "/static/review/../../settings.py", "/static//etc/passwd", "/static/%2e%2e/settings.py",
+     "/static/review/%00", "/alarms/99999999999999999999/", "/alarms/-1/", "/alarms/1/picture/../../../etc/passwd"],
+)  # fmt: skip
+def test_path_leads_nowhere(site: Site, path: str) -> None:
+    """No part of an address ever becomes a file's name."""
+    assert site.visitor().get(path).status == 404
+
+
+def test_files_of_the_site_are_private(site: Site) -> None:
+    """Sessions, key and small pictures are readable by the service's user alone."""
+    folder = site.folder / "review"
+
+    assert folder.stat().st_mode & 0o077 == 0
+    for name in ("secret-key", "site.sqlite3"):
+        assert (folder / name).stat().st_mode & 0o077 == 0
+
+
+def test_password_and_tokens_are_not_kept(site: Site) -> None:
+    """The site's own database holds digests of them."""
+    visitor = site.visitor()
+    visitor.post("/account/tokens/", {"name": "x"})
+    token = re.search(r'class="token">([^<]+)<', visitor.get("/account/").text)
+    assert token is not None
+
+    connection = sqlite3.connect(site.folder / "review" / "site.sqlite3")
+    dump = "\n".join(connection.iterdump())
+    connection.close()
+
+    assert reviewrig.PASSWORD not in dump
+    assert token[1] not in dump
+
+
+# --- behind a web server ---------------------------------------------------------------------------------------------
+
+
+def test_site_works_below_a_path(tmp_path: Path) -> None:
+    """Every link, the cookies and the files carry the path, told by the web server or by the configuration."""
+    with running(tmp_path, path="/cams") as site:
+        visitor = site.visitor()
+        text = visitor.get("/cams/").text
+
+        links = re.findall(r'(?:src|href|action|data-live|data-more|data-change)="(/[^"]*)"', text)
+        assert len(links) > 20
+        assert [link for link in links if not link.startswith("/cams/")] == []
+        assert visitor.get("/").text == text or "People" in visitor.get("/").text
+        style = re.search(r'href="(/cams/static/review/site.css[^"]*)"', text)
+        assert style is not None
+        assert visitor.get(style[1]).headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert "Path=/cams" in Visitor(site.port).get("/cams/login/").headers["Set-Cookie"]
+
+
+def test_site_works_below_a_path_that_the_web_server_tells(site: Site) -> None:
+    """X-Forwarded-Prefix of a trusted web server."""
+    text = site.visitor().get("/alarms/", X_Forwarded_Prefix="/eyes").text
+
+    links = re.findall(r'(?:src|href|action)="(/[^"]*)"', text)
+    assert [link for link in links if not link.startswith("/eyes/")] == []
