@@ -1,4 +1,7 @@
-"""Which pending picture gets which frame slot: live ones first, then the backlog, oldest first.
+"""Which pending picture gets which frame slot: live ones first, then the backlog, oldest first, then suspects.
+
+A suspect is a picture that a process died of or hung in. It gets its second try when nothing else waits: pictures made
+to do harm take time, and it shall be their own.
 
 Pure: the writer brings lent slots and rows, and asks. The database is the queue; what is here is a short view of it
 that may be lost at any time. Two lines wait beside each other: pictures for the equal frame slots, and clips and
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 from camalert.slots import Layout
 from camalert.store.tables import CLIP_BASE
 
-LIVE_WAITING = 64  # more are found in the database again; a queue without a bound would only hide the overload
+LIVE_WAITING = 64  # the newest; older ones are found in the database again, so that memory is bounded in a burst
 FETCH_ROWS = 16  # of the backlog at a time
 
 
@@ -59,6 +62,7 @@ class Line:
         self._reserve = reserve
         self._live: collections.deque[Waiting] = collections.deque()
         self._backlog: collections.deque[Waiting] = collections.deque()
+        self._suspects: collections.deque[Waiting] = collections.deque()  # few: each has cost a process
         self._has_backlog = True
         self._missed = False  # rows behind the cursor became due: the pass is followed by another one
 
@@ -67,14 +71,15 @@ class Line:
         """Tell whether rows of the backlog, above `cursor`, would be loaded now."""
         return self._has_backlog and not self._backlog and not self._live and len(self.lent) > self._reserve
 
-    def wait(self, waiting: Waiting, *, is_first: bool = False) -> None:
-        """Queue a picture as live; beyond `LIVE_WAITING` it is left to the backlog."""
+    def wait(self, waiting: Waiting) -> None:
+        """Queue a picture: as live, which makes the oldest of too many part of the backlog, or as a suspect."""
+        if waiting.tries:
+            self._suspects.append(waiting)
+            return
         if len(self._live) >= LIVE_WAITING:
+            self._live.popleft()
             self.look_again()
-        elif is_first:
-            self._live.appendleft(waiting)
-        else:
-            self._live.append(waiting)
+        self._live.append(waiting)
 
     def look_again(self) -> None:
         """Expect rows in the database that this line does not know of."""
@@ -86,21 +91,24 @@ class Line:
             self.cursor, self._has_backlog, self._missed = 0, self._missed, False
             return
         self.cursor = rows[-1].alert_id
-        skipped = {*in_flight, *(waiting.alert_id for waiting in self._live)}
-        self._backlog.extend(row for row in rows if row.alert_id not in skipped)
+        skipped = {*in_flight, *(waiting.alert_id for waiting in (*self._live, *self._suspects))}
+        for row in rows:
+            if row.alert_id not in skipped:
+                (self._suspects if row.tries else self._backlog).append(row)
 
     def pick(self) -> Pick | None:
         """Return what to load next and take it out of the line."""
         if self.lent and self._live:
             return Pick(self.lent.popleft(), self._live.popleft(), is_live=True)
-        if len(self.lent) > self._reserve and self._backlog:
-            return Pick(self.lent.popleft(), self._backlog.popleft(), is_live=False)
+        if len(self.lent) > self._reserve and (patient := self._backlog or self._suspects):
+            return Pick(self.lent.popleft(), patient.popleft(), is_live=False)
         return None
 
     def forget(self) -> None:
         """Forget every row, when the database is another one."""
         self._live.clear()
         self._backlog.clear()
+        self._suspects.clear()
         self.cursor = 0
         self.look_again()
 
@@ -137,9 +145,9 @@ class Queue:
         self.lend(pick.lease)
         self._line(pick.waiting).look_again()
 
-    def wait(self, waiting: Waiting, *, is_first: bool = False) -> None:
-        """Queue a picture as live."""
-        self._line(waiting).wait(waiting, is_first=is_first)
+    def wait(self, waiting: Waiting) -> None:
+        """Queue a picture that is not in a slot."""
+        self._line(waiting).wait(waiting)
 
     def take_slot(self, waiting: Waiting) -> Lease | None:
         """Return a lent slot for a picture that was stored this moment, None when it has to wait."""

@@ -275,9 +275,9 @@ def test_second_death_over_a_picture_gives_it_up_with_the_reason(
 ) -> None:
     """The first try is counted before the second begins; then the alert is failed and keeps its row."""
     first = one_loaded(rig)
-    rig.turn(Conclude(first.slot, first.generation, 1, outcome, Stage.DECODE, 1, code), *rig.lend(1))
+    rig.turn(Conclude(first.slot, first.generation, 1, outcome, Stage.DECODE, 1, code), *rig.lend(2))
     (again,) = rig.take(Loaded)
-    assert (again.alert_id, again.tries, again.is_live) == (1, 1, True)
+    assert (again.alert_id, again.tries, again.is_live) == (1, 1, False)
 
     rig.turn(Conclude(again.slot, again.generation, 1, outcome, Stage.DECODE, again.tries + 1, code), *rig.lend(1))
 
