@@ -86,8 +86,8 @@ class Smtp:
     # "private" or networks such as 192.168.1.0/24
     allow: tuple[str, ...] = key(("private",), check=check_network)
     auth: Auth = Auth()
-    max_connections: int = key(200, low=1, high=10_000)
-    max_connections_per_address: int = key(100, low=1, high=10_000)
+    max_connections: int = key(100, low=1, high=10_000)
+    max_connections_per_address: int = key(50, low=1, high=10_000)
     mails_per_minute: int = key(0, low=0, high=100_000)  # of one address; 0: no limit
     command_line_bytes: int = key(4096, low=512, high=65_536, unit="bytes")
     command_seconds: float = key(60.0, low=1, high=3600, unit="s")

@@ -6,6 +6,7 @@ marked as stray, because firmware that gets its boundaries wrong puts pictures t
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -179,15 +180,17 @@ def _cut(body: Region, marker: bytes) -> Iterator[tuple[Region, bool]]:
     if found is None:
         return
     yield body.between(body.start, found[0]), False
-    while found is not None:
+    for number in itertools.count(1):
         start = found[1]
         is_last = found[2]
-        found = _next_marker(body, marker, start)
+        found = _next_marker(body, marker, start) if number < MAX_PARTS else None
         end = body.end if found is None else found[0]
         if is_last and found is None:
             yield body.between(start, end), False
         elif start < end:
             yield body.between(start, end), True
+        if found is None:
+            return
 
 
 def _next_marker(body: Region, marker: bytes, start: int) -> tuple[int, int, bool] | None:

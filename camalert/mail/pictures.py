@@ -28,9 +28,9 @@ _BASE64_START = rb"/9j/|iVBORw0KGgo|R0lGOD|UklGR|AAAA[A-Za-z0-9+/]{3}mdHlw|AAAA[
 _BASE64_HEAD = re.compile(rb"(?:" + _BASE64_START + rb"|_9j_|Qk[0-3])")
 _BASE64_BLOCK = re.compile(rb"(?:\A|\n)[ \t>]*(" + _BASE64_START + rb")")
 _BLOCK_LINES = re.compile(rb"(?:[A-Za-z0-9+/=]+[ \t]*(?:\r?\n[ \t>]*)?)++")
-_DATA_URI = re.compile(
-    rb"data:(?:image|video|application)/[^;,\s\"'<>]{1,60}(?:;[^,\s\"'<>]{1,60})?;base64,", re.IGNORECASE
-)
+_URI_MARK = b";base64,"
+_URI_START_BYTES = 150  # "data:image/jpeg;name=..." before the mark
+_URI_START = re.compile(rb"data:[a-z]+/[^,\s\"'<>]*\Z", re.IGNORECASE)
 _URI_DATA = re.compile(rb"[A-Za-z0-9+/=_\s%-]*")
 _UU_BEGIN = re.compile(rb"^begin [0-7]{3,4} ([^\r\n]*)\r?\n", re.MULTILINE)
 
@@ -155,12 +155,17 @@ def _within(leaf: Leaf, copies_left_bytes: int) -> Iterator[Found]:
 
 
 def _data_uris(text: Region) -> Iterator[tuple[str, Region, str, str]]:
-    if text.find(b"base64,") < 0:
-        return
-    for start in _DATA_URI.finditer(text.source, text.start, text.end):
-        data = _URI_DATA.match(text.source, start.end(), text.end)
+    at = text.start
+    for _ in range(MAX_PLACES):
+        at = text.find(_URI_MARK, at) + len(_URI_MARK)
+        if at < len(_URI_MARK):
+            return
+        if not _URI_START.search(text.between(at - _URI_START_BYTES, at - len(_URI_MARK)).copy()):
+            continue
+        data = _URI_DATA.match(text.source, at, text.end)
         if data is None:
             continue
+        at = data.end()
         region = text.between(data.start(), data.end())
         if region.find(b"%") >= 0 and len(region) <= MAX_COPIES_BYTES:
             region = Region.whole(urllib.parse.unquote_to_bytes(region.copy()))
@@ -170,8 +175,10 @@ def _data_uris(text: Region) -> Iterator[tuple[str, Region, str, str]]:
 def _uu_files(text: Region) -> Iterator[tuple[str, Region, str, str]]:
     if text.find(b"begin ") < 0:
         return
+    end = text.start
     for begin in _UU_BEGIN.finditer(text.source, text.start, text.end):
-        end = text.find(b"\nend", begin.end() - 1)
+        if 0 <= end < begin.end():  # looked for anew only when there may be one: the search may run to the mail's end
+            end = text.find(b"\nend", begin.end() - 1)
         region = text.between(begin.end(), text.end if end < 0 else end + 1)
         yield transfer.UU, region, begin[1].decode("latin-1")[:120], "attached"
 

@@ -73,7 +73,7 @@ def read(mail: Buffer, envelope: Envelope, rules: Rules, received_utc: float, ma
         recipients=tuple(recipient[:FIELD_CHARACTERS] for recipient in envelope.recipients[:MAX_RECIPIENTS]),
         digest=digest(envelope, mail),
         headers=_header_block(whole),
-        unreadable="" if headers.fields or found or not mail.strip() else "it has no header line and no picture",
+        unreadable="" if headers.fields or found or not whole.stripped() else "it has no header line and no picture",
     )
     return Reading(words, found)
 

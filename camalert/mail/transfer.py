@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 from camalert.mail.region import Region
 
+MAX_PADS = 20_000  # encoders that pad each of their chunks; more is no picture
+MAX_UU_LINES = 1_000_000
 TAIL_BYTES = 2048  # a relay's advertisement below a picture is shorter
 MAX_TWICE_BYTES = 3_145_728  # what is encoded twice is decoded as a whole, up to this size
 
@@ -91,25 +93,41 @@ def _base64(region: Region) -> Iterator[bytes]:
         region = Region.whole(b"".join(_quoted(region)))
     is_url_safe = region.find(b"_") >= 0 and region.find(b"/") < 0
     rest = b""
+    pads_left = MAX_PADS
     for piece in region.pieces():
         text = rest + piece.translate(None, _WHITE)
         usable = len(text) & ~3
-        if b"=" not in text and not is_url_safe:
-            found = binascii.a2b_base64(text[:usable])
-            if len(found) * 4 == usable * 3:  # not one alien character
+        if not is_url_safe:
+            found = _if_clean(text[:usable])
+            if found is not None:
                 rest = text[usable:]
                 yield found
                 continue
         if is_url_safe:
             text = text.translate(_URL_SAFE)
         text = text.translate(None, _ALIEN)
-        while (pad := text.find(b"=")) >= 0:
-            yield _unpadded(text[:pad])
-            text = text[pad:].lstrip(b"=")
+        *padded, text = text.split(b"=")
+        pads_left -= len(padded)
+        if pads_left < 0:
+            return
+        for segment in padded:
+            if segment:
+                yield _unpadded(segment)
         usable = len(text) & ~3
         rest = text[usable:]
         yield binascii.a2b_base64(text[:usable])
     yield _unpadded(rest)
+
+
+def _if_clean(text: bytes) -> bytes | None:
+    """Decode whole groups of four, None when there is one alien character or any padding."""
+    if b"=" in text:
+        return None
+    try:
+        found = binascii.a2b_base64(text)
+    except binascii.Error:
+        return None
+    return found if len(found) * 4 == len(text) * 3 else None
 
 
 def _unpadded(text: bytes) -> bytes:
@@ -156,7 +174,9 @@ def _uu(region: Region) -> Iterator[bytes]:
     begin = region.find(b"begin ")
     if begin >= 0:
         at = region.line_end(begin)
-    while at < region.end:
+    for _ in range(MAX_UU_LINES):
+        if at >= region.end:
+            return
         after = region.line_end(at)
         line = bytes(region.source[at:after]).rstrip(b"\r\n")
         at = after

@@ -150,6 +150,8 @@ class Conversation(SMTP, asyncio.BufferedProtocol):
             log.exception("session_crashed", peer=self._peer)
             self._write("451 4.3.0 internal error")
         finally:
+            # A session is a ring of references: what it holds would wait for the garbage collector otherwise.
+            self._framer.drop()
             self._reception.finish(self, self._summary())
             self._close()
 

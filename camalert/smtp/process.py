@@ -9,6 +9,8 @@ It never decodes a picture and never opens the database.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import functools
 import os
 import signal
@@ -28,6 +30,8 @@ from camalert.smtp.session import Session
 from camalert.smtp.slotdesk import SlotDesk
 
 BACKLOG = 256
+M_MMAP_THRESHOLD = -3
+LARGE_BLOCK_BYTES = 262_144
 
 log = structlog.get_logger()
 
@@ -37,6 +41,7 @@ def main(context: Context) -> Exit:
 
     Raises: ConfigError when a certificate or a password hash cannot be used.
     """
+    _give_memory_back()
     return asyncio.run(_Process(context).run())
 
 
@@ -129,6 +134,16 @@ class _Process:
     def _finish(self, code: Exit) -> None:
         if not self._done.done():
             self._done.set_result(code)
+
+
+def _give_memory_back() -> None:
+    """Let every large block be a mapping of its own, which grows in place and is gone when it is freed.
+
+    Otherwise glibc moves its threshold up to the largest mail seen, and the heap keeps several of them for ever.
+    Source: M_MMAP_THRESHOLD in mallopt(3).
+    """
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
 def _rules_of(sock: socket.socket, config: Config) -> Listener:

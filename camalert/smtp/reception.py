@@ -153,9 +153,13 @@ class Reception:
         self._free(guest)
         self._connections.heard(guest, time.monotonic(), is_busy=False)
 
-    async def deliver(self, guest: Guest, mail: bytearray, envelope: Envelope) -> str:
-        """Deliver a session's mail; returns the reply."""
-        return await self._delivery.deliver(Parcel(mail, lambda: self._free(guest)), envelope)
+    def parcel(self, guest: Guest, mail: bytearray) -> Parcel:
+        """Wrap a session's complete mail for delivery; nobody else may keep it, or its memory would not come free."""
+        return Parcel(mail, lambda: self._free(guest))
+
+    async def deliver(self, parcel: Parcel, envelope: Envelope) -> str:
+        """Deliver a mail; returns the reply."""
+        return await self._delivery.deliver(parcel, envelope)
 
     def is_over_rate(self, peer: str) -> bool:
         """Tell whether an address has sent more mails than it may."""

@@ -212,8 +212,11 @@ class Session(Conversation):
         self._reception.begin_mail(self)
         try:
             self._framer.begin_mail(self._reception.max_mail_bytes)
+            self.resume()
+            self._reception.mail_grew(self, self._framer.mail_bytes)  # of a client that did not wait for 354
             await self.push("354 end with a dot on a line of its own")
-            reply = await self._reception.deliver(self, await self._received(), envelope)
+            parcel = self._reception.parcel(self, await self._received())
+            reply = await self._reception.deliver(parcel, envelope)
         except _TooLarge:
             reply = self._too_large()
         finally:
