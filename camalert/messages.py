@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from camalert.errors import ProtocolError
@@ -229,6 +229,7 @@ KINDS: tuple[type[Message], ...] = (
     Ready, Ping, Pong, Stop, Noted, Store, Stored, Lend, Held, Loaded,
     Decode, Decoded, Detect, Detected, Conclude, Concluded, Counted,
 )  # fmt: skip
+_NAMES = {kind: tuple(item.name for item in fields(kind)) for kind in KINDS}
 _NUMBER = {kind: number for number, kind in enumerate(KINDS)}
 _LAYOUT = {kind: struct.Struct("<B" + kind.FORMAT) for kind in KINDS if kind is not Noted}
 
@@ -238,7 +239,7 @@ def encode(message: Message) -> bytes:
     if isinstance(message, Noted):
         return bytes((_NUMBER[Noted],)) + message.text[:NOTE_BYTES]
     kind = type(message)
-    return _LAYOUT[kind].pack(_NUMBER[kind], *astuple(message))
+    return _LAYOUT[kind].pack(_NUMBER[kind], *[getattr(message, name) for name in _NAMES[kind]])
 
 
 def decode(datagram: bytes) -> Message:

@@ -39,6 +39,7 @@ from camalert.turnclock import TurnClock
 
 log = structlog.get_logger()
 
+HURRY_S = 0.02  # how often to look while starting and stopping, when every message may end a wait
 AGE_CHECK_S = 10.0  # how often the detectors' memory is looked at
 
 
@@ -64,6 +65,7 @@ class Supervisor:
         self._fleet = Fleet(self._selector, self._lose, self._hang)
         self._hung: set[str] = set()
         self._age_check_at = 0.0
+        self._check_at = 0.0  # when a deadline may have passed; looking at all of them for each message would cost more
         self._draw = random.Random()  # noqa: S311 - spreads restarts, guards nothing
 
     def run(self) -> int:
@@ -72,7 +74,7 @@ class Supervisor:
         self._step(lifecycle.Begin())
         try:
             while self._service.phase is not lifecycle.Phase.STOPPED:
-                timeout_s = self._timeout_s()
+                timeout_s = max(0.0, self._check_at - self._now())
                 self._turn(timeout_s)
                 ready = self._selector.select(timeout_s)
                 self._turn(0.0)
@@ -84,7 +86,8 @@ class Supervisor:
                         self._fleet.read(name, self._take)
                     elif name in self._fleet:
                         self._bury(name)
-                self._check()
+                if self._now() >= self._check_at:
+                    self._check()
         finally:
             self._fleet.kill_all()
             self._selector.close()
@@ -223,6 +226,7 @@ class Supervisor:
             self._step(lifecycle.Quiet())
         self._recycle(now)
         self._reporter.turn(self._service, self._dispatch, self._fleet.pids(), self._engine.name, time.monotonic())
+        self._check_at = self._next_check_at(now)
 
     def _now(self) -> float:
         return self._clock.time(time.monotonic())
@@ -238,6 +242,7 @@ class Supervisor:
         """Let the state machine decide, then carry its actions out."""
         draw = self._draw.uniform(-1.0, 1.0)
         self._service, actions = lifecycle.step(self._service, event, self._now(), draw)
+        self._check_at = 0.0
         for action in actions:
             self._act(action)
 
@@ -327,7 +332,14 @@ class Supervisor:
             case _:
                 return None
 
-    def _timeout_s(self) -> float:
-        deadlines = (self._service.next_deadline(), self._dispatch.next_deadline(), self._liveness.next_at())
-        waits_s = [deadline - self._now() for deadline in deadlines if deadline is not None]
-        return max(0.0, min([*waits_s, self._reporter.next_at() - time.monotonic()]))
+    def _next_check_at(self, now: float) -> float:
+        """Return when to look at the deadlines again; `_step` brings it forward, and no job ends within a second."""
+        if self._service.phase is not lifecycle.Phase.RUNNING:
+            return now + HURRY_S
+        deadlines = (
+            self._service.next_deadline(),
+            self._dispatch.next_deadline(),
+            self._liveness.next_at(),
+            self._clock.time(self._reporter.next_at()),
+        )
+        return min(deadline for deadline in deadlines if deadline is not None)
