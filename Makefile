@@ -56,6 +56,9 @@ $(DEVELOPMENT): pyproject.toml .ci/venv
 	@.ci/venv $(VENV) dev $(WISHES)
 	@touch $@ $(INSTALLED)
 
+bench: $(DEVELOPMENT) ## measure speed and memory; writes perf/RESULTS.md
+	@$(VENV)/bin/python perf/results.py
+
 clean: ## remove what was installed and built; var/ with the database stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 

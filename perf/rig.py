@@ -21,6 +21,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -31,6 +32,7 @@ import skimage.data
 ROOT = Path(__file__).resolve().parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+PLOTS = ROOT / "perf" / "plots"
 PICTURE_BYTES = 215_000  # with base64 and headers a mail of 300 kB
 
 
@@ -58,6 +60,11 @@ def mail(picture: bytes, subject: str = "Motion at gate") -> bytes:
     return head.encode("ascii") + body + f"--{boundary}--\r\n".encode("ascii")
 
 
+def small_picture() -> bytes:
+    """Return a JPEG of 320x180, as a backlog is quickly made of."""
+    return _encode(np.asarray(cv2.resize(_scene(person=False), (320, 180)), np.uint8), 70)
+
+
 class Client:
     """A camera with one open session."""
 
@@ -74,6 +81,7 @@ class Client:
         self._command("RCPT TO:<owner@home.example>")
         self._command("DATA")
         self._socket.sendall(data.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        self.sent_at = time.perf_counter()  # the last byte is with the kernel
         self._read()
 
     def close(self) -> None:
@@ -172,6 +180,11 @@ class Service:
                     raise RuntimeError(message)
                 time.sleep(0.02)
 
+    def pending(self) -> int:
+        """Return how many alerts wait for their examination."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as reader:
+            return int(reader.execute("SELECT count(*) FROM camalert_pending").fetchone()[0])
+
     def stop(self) -> None:
         """End the service."""
         self._process.send_signal(signal.SIGTERM)
@@ -200,6 +213,12 @@ def cost(pid: int) -> Cost:
         memory[key.rstrip(":")] = int(value) * 1024
     shared_memory = memory.get("Pss_Shmem", 0)
     return Cost((int(fields[11]) + int(fields[12])) / TICKS, memory["Pss"] - shared_memory, memory["Pss_Anon"])
+
+
+def seconds_between(first: dict[str, object], last: dict[str, object]) -> float:
+    """Return the seconds from one log event to another."""
+    stamps = [datetime.fromisoformat(str(event["timestamp"])) for event in (first, last)]
+    return (stamps[1] - stamps[0]).total_seconds()
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

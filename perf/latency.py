@@ -1,0 +1,96 @@
+"""How long an owner waits: from the last byte of the mail to the committed row of its detection.
+
+    python perf/latency.py [--mails 60] [--backlog 5000]
+
+The bound is the bare decode, examination, annotation and encoding of the same pictures in one process, in the same
+run. Idle: one mail after the other. Under load: live mails while a backlog of small pictures waits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sqlite3
+import statistics
+import threading
+import time
+
+import pipeline
+import rig
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value that this share of `values` does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def waits(running: rig.Service, mails: list[bytes], subject: str, pause_s: float) -> list[float]:
+    """Send mails one after the other; return the seconds until each one's detection row is there."""
+    found = []
+    client = rig.Client(running.port)
+    statement = "SELECT count(*) FROM alerts_detect WHERE subject = ?"
+    with contextlib.closing(sqlite3.connect(f"file:{running.database}?mode=ro", uri=True, timeout=30)) as reader:
+        for number, mail in enumerate(mails):
+            client.send(mail)
+            started = client.sent_at
+            while reader.execute(statement, (subject,)).fetchone()[0] <= number:
+                time.sleep(0.001)
+            found.append(time.perf_counter() - started)
+            time.sleep(pause_s)
+    client.close()
+    return found
+
+
+def fill(running: rig.Service, count: int) -> None:
+    """Make a backlog of small pictures, from several sessions at once."""
+    small = rig.small_picture()
+
+    def send(share: int) -> None:
+        client = rig.Client(running.port)
+        for _ in range(share):
+            client.send(rig.mail(small, "backlog"))
+        client.close()
+
+    threads = [threading.Thread(target=send, args=(count // 8,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mails", type=int, default=60)
+    parser.add_argument("--backlog", type=int, default=5000)
+    options = parser.parse_args()
+    pictures = rig.pictures(options.mails, people_share=1)
+    [bare] = pipeline.run_bare(pictures, "openvino", 1)
+    bare_s = bare.decode_s + bare.detect_s + bare.encode_s
+    keep = options.backlog * 2
+    with rig.service(4, detector__processes=1, detector__engine="openvino", database__keep_alerts=keep) as running:
+        waits(running, [rig.mail(pictures[0], "warm")], "warm", 0.0)
+        idle = waits(running, [rig.mail(picture, "idle") for picture in pictures], "idle", 0.05)
+        fill(running, options.backlog)
+        pending = running.pending()
+        loaded = waits(running, [rig.mail(picture, "live") for picture in pictures[:30]], "live", 0.2)
+        left = running.pending()
+    rows = [
+        ["bare decode + examine + encode", bare_s * 1000, "", ""],
+        ["idle", *(percentile(idle, share) * 1000 for share in (0.5, 0.95, 0.99))],
+        [f"with a backlog of {left} to {pending}", *(percentile(loaded, share) * 1000 for share in (0.5, 0.95, 0.99))],
+    ]
+    figures = {
+        **rig.machine(),
+        "bare_ms": round(bare_s * 1000, 1),
+        "idle_ms": {f"p{share}": round(percentile(idle, share / 100) * 1000, 1) for share in (50, 95, 99)},
+        "loaded_ms": {f"p{share}": round(percentile(loaded, share / 100) * 1000, 1) for share in (50, 95, 99)},
+        "idle_p50_over_bare_ms": round((statistics.median(idle) - bare_s) * 1000, 1),
+        "loaded_p95_over_idle_p95": round(percentile(loaded, 0.95) / percentile(idle, 0.95), 2),
+    }
+    rig.report("latency", ["", "p50 ms", "p95 ms", "p99 ms"], rows, figures)
+
+
+if __name__ == "__main__":
+    main()
