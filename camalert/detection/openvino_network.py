@@ -31,8 +31,6 @@ def load(model: bytes, threads: int) -> Network:
         "PERFORMANCE_HINT": "LATENCY",
         # Pinned, every detector process would choose the same cores.
         "ENABLE_CPU_PINNING": False,
-        # bfloat16, its own choice where the processor has it, moves scores by about 0.01.
-        "INFERENCE_PRECISION_HINT": "f32",
     }
     compiled = {}
 
