@@ -18,6 +18,8 @@ from collections.abc import Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+DEADLY = b"deadly to decoders"  # a picture with these bytes ends the decoder of a service made by `faults_supervisor`
+HANGING = b"endless to decoders"
 FOLDER_VARIABLE = "FAULTS_FOLDER"
 LANDING_S = 0.05  # what a blow to another process needs to land while the moment lasts
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from camalert.child import Context
 from camalert.messages import Message, Stored
-from testing.faults import FOLDER_VARIABLE, LANDING_S, VICTIMS, Arsenal, Phase, perform
+from testing.faults import DEADLY, FOLDER_VARIABLE, HANGING, LANDING_S, VICTIMS, Act, Arsenal, Phase, perform
 
 MAINS = {
     "writer": "camalert.writer",
@@ -84,7 +84,19 @@ def _point_smtp(points: Points) -> None:
 
 
 def _point_decoder(points: Points) -> None:
-    points.before(importlib.import_module("camalert.frames"), "decode_into", Phase.DECODING)
+    frames = importlib.import_module("camalert.frames")
+    points.before(frames, "decode_into", Phase.DECODING)
+    pointed = frames.decode_into
+
+    def decode_into(encoded: memoryview | bytes, *arguments: Any) -> Any:
+        content = bytes(encoded)
+        if DEADLY in content:
+            perform(Act.SEGV, None)
+        if HANGING in content:
+            perform(Act.HANG, None)
+        return pointed(encoded, *arguments)
+
+    frames.decode_into = decode_into
 
 
 def _point_detector(points: Points) -> None:

@@ -32,7 +32,11 @@ def unique_jpeg(number: int, width_px: int = 320) -> bytes:
 
 def numbered(jpeg: bytes, number: int) -> bytes:
     """Return the same picture as another file: a comment behind its first marker holds the number."""
-    comment = b"number %d" % number
+    return commented(jpeg, b"number %d" % number)
+
+
+def commented(jpeg: bytes, comment: bytes) -> bytes:
+    """Return the same picture with a comment behind its first marker."""
     return jpeg[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + jpeg[2:]
 
 
