@@ -32,6 +32,7 @@ class Upkeep:
         self.checkpoint = Checkpoint()
         self._settings = settings
         self._database = database
+        self._steadiness = clock.Steadiness()
         self._due: dict[str, float] = {"count": 0.0, "age": 0.0, "size": 0.0, "mails": 0.0, "vacuum": 0.0}
 
     def slice(self, now: float, now_utc: float, has_company: Callable[[], bool]) -> bool:
@@ -42,7 +43,8 @@ class Upkeep:
         """
         end = now + SLICE_S
         self.checkpoint_if_due(now, is_idle=True)
-        for name, step, pause_s in self._steps(now_utc):
+        is_steady = self._steadiness.is_steady(now, now_utc)
+        for name, step, pause_s in self._steps(now_utc, is_clock_steady=is_steady):
             while self._due[name] <= now:
                 if has_company() or time.monotonic() >= end:
                     return True
@@ -61,17 +63,18 @@ class Upkeep:
             self.checkpoint.note(0, now)
         return removed
 
-    def _steps(self, now_utc: float) -> list[tuple[str, Step, float]]:
+    def _steps(self, now_utc: float, *, is_clock_steady: bool) -> list[tuple[str, Step, float]]:
         settings = self._settings
         zone = settings.timestamps
         steps: list[tuple[str, Step, float]] = [("count", retention.by_count, SOON_S)]
-        if settings.keep_days:
+        if settings.keep_days and is_clock_steady:
             before = clock.text(now_utc - settings.keep_days * DAY_S, zone)
             steps.append(("age", lambda found: retention.by_age(found, before), SELDOM_S))
         if settings.keep_bytes:
             steps.append(("size", lambda found: retention.by_size(found, settings.keep_bytes), SOON_S))
-        first_day = clock.day(now_utc - retention.DAYS_KEPT * DAY_S, zone)
-        steps.append(("mails", lambda found: retention.of_mails(found, now_utc, first_day), SELDOM_S))
+        if is_clock_steady:
+            first_day = clock.day(now_utc - retention.DAYS_KEPT * DAY_S, zone)
+            steps.append(("mails", lambda found: retention.of_mails(found, now_utc, first_day), SELDOM_S))
         steps.append(("vacuum", _give_back, SELDOM_S))
         return steps
 
@@ -82,5 +85,7 @@ def _give_back(connection: sqlite3.Connection) -> int:
     if free <= FREE_PAGES_KEPT or int(connection.execute("PRAGMA auto_vacuum").fetchone()[0]) != 2:
         return 0
     pages = min(PAGES_A_STEP, free - FREE_PAGES_KEPT)
-    connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+    # One at a time: the statement gives a page back each time it is stepped, and `execute` steps it once.
+    for _ in range(pages):
+        connection.execute("PRAGMA incremental_vacuum(1)").fetchall()
     return pages
