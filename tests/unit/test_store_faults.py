@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -180,7 +181,7 @@ def damage(path: Path) -> bytes:
     """Overwrite the beginning of a database in use, and return what is there then."""
     with path.open("r+b") as file:
         file.write(b"this is not a database" * 400)
-    with sqlite3.connect(path) as _:
+    with contextlib.closing(sqlite3.connect(path)):
         pass
     return path.read_bytes()
 
