@@ -14,6 +14,7 @@ import pytest
 from camalert.config import Database as Settings
 from camalert.store import retention
 from camalert.store.checkpoint import BUSY_PAGES, IDLE_PAGES, PAUSE_S, QUIET_S, Checkpoint, wal_bytes
+from camalert.store.clock import STEADY_S, Steadiness
 from camalert.store.database import Database
 from camalert.store.tables import ALERTS, DETECTIONS, Reviewed
 from camalert.store.upkeep import Upkeep
@@ -47,6 +48,7 @@ class Kept:
         """Let the upkeep do everything that is due."""
         utc = time.time() if now_utc is None else now_utc
         self.upkeep._due = dict.fromkeys(self.upkeep._due, 0.0)
+        self.upkeep._steadiness = Steadiness(utc - time.monotonic(), -STEADY_S)
         while self.upkeep.slice(time.monotonic(), utc, lambda: False):
             pass
 
