@@ -26,6 +26,7 @@ MAINS = {
 def main(context: Context) -> int:
     """Run a child with points in it."""
     points = Points(context)
+    points.arsenal.bend_clock()
     points.pass_by(Phase.STARTING, (context.name,))
     role = context.name.partition("-")[0]
     _PATCHES[role](points)

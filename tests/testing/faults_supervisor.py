@@ -39,6 +39,7 @@ def _patch() -> None:
 def _obey_faults() -> None:
     arsenal = Arsenal(Path(os.environ[FOLDER_VARIABLE]))
     arsenal.enlist("supervisor")
+    arsenal.bend_clock()
     running: list[Supervisor] = []
     run = Supervisor.run
 
