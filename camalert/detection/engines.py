@@ -8,7 +8,7 @@ import cv2
 
 from camalert.config import Detector
 from camalert.detection import hog, looks, opencv_network, openvino_network, picodet
-from camalert.detection.boxes import to_people
+from camalert.detection.boxes import calibrated, to_people
 from camalert.detection.people import Engine, Person
 from camalert.detection.weights import PICODET, read_picodet
 from camalert.errors import ConfigError
@@ -22,12 +22,12 @@ class Picodet:
 
     def __init__(self, name: str, network: picodet.Network) -> None:
         self.name = name
-        self._look = functools.partial(picodet.look, network)
+        self.look = functools.partial(picodet.look, network)
 
     def people(self, frame: Frame, effort: str) -> list[Person]:
         """Return everybody found, best first, the doubtful included."""
-        found = looks.examine(self._look, frame, looks.PLANS[effort])
-        return to_people(found, (frame.shape[0], frame.shape[1]))
+        found = looks.examine(self.look, frame, looks.PLANS[effort])
+        return to_people(calibrated(found), (frame.shape[0], frame.shape[1]))
 
 
 def load_engine(name: str, detector: Detector) -> Engine:

@@ -45,7 +45,7 @@ class Plan:
 
 PLANS = {
     "fast": Plan(first=(384, 512)),
-    "balanced": Plan(first=(512, 512), doubt=(0.1, 0.65), second=(512, 512), close=(256, 256), places=2),
+    "balanced": Plan(first=(512, 512), doubt=(0.1, 0.55), second=(512, 512), close=(256, 256), places=2),
     "thorough": Plan(first=(640, 640), doubt=(0.05, 0.8), second=(512, 512), close=(384, 384), places=4),
 }
 
