@@ -60,7 +60,6 @@ def prepare(
         warnings = []
         for table in BOTH:
             warnings += _make_triggers(connection, table, limits.of(table))
-            _gather_facts(connection, table)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -137,8 +136,9 @@ def _make_triggers(connection: sqlite3.Connection, table: Reviewed, limit: int) 
     present = dict(
         connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (table.name,))
     )
-    for name, sql in tables.followers(table).items():
-        _put_trigger(connection, name, present.get(name), sql)
+    put = [_put_trigger(connection, name, present.get(name), sql) for name, sql in tables.followers(table).items()]
+    if any(put):  # else the facts are complete, and walking over all pictures' pages would cost a start seconds
+        _gather_facts(connection, table)
     found = present.get(table.trigger)
     number = original_number(found, table) if found is not None else None
     if number is not None:
@@ -154,20 +154,20 @@ def _make_triggers(connection: sqlite3.Connection, table: Reviewed, limit: int) 
             f"the trigger {table.trigger} on {table.name} is not one that camalert knows and stays as it is; "
             "it may delete pictures before they are examined"
         )
-    # Counted anew at each start: a row count by triggers alone could drift when somebody drops them for a while.
     connection.execute(
-        f"INSERT OR REPLACE INTO camalert_rows SELECT ?, count(*), ? FROM {table.name}",
-        (table.name, keep),
+        f"INSERT OR REPLACE INTO camalert_rows SELECT ?, count(*), ? FROM {table.facts}", (table.name, keep)
     )
     return warnings
 
 
-def _put_trigger(connection: sqlite3.Connection, name: str, found: str | None, wanted: str) -> None:
+def _put_trigger(connection: sqlite3.Connection, name: str, found: str | None, wanted: str) -> bool:
+    """Put a trigger in place; return whether it was not there as wanted."""
     if found is not None:
         if fold(found) == fold(wanted):
-            return
+            return False
         connection.execute(f"DROP TRIGGER {name}")
     connection.execute(wanted)
+    return True
 
 
 def _gather_facts(connection: sqlite3.Connection, table: Reviewed) -> None:
