@@ -73,7 +73,9 @@ class Reporter:
             return
         camera, peer, words = (str(note.get(key) or "") for key in ("camera", "peer", "words"))
         if note.get("event") == "camera_known":
-            self.book.seen(camera, time.time() - float(note.get("seen_utc") or 0.0), now)
+            seen_utc = note.get("seen_utc")
+            if isinstance(seen_utc, int | float):
+                self.book.seen(camera, time.time() - seen_utc, now)
             return
         pictures = note.get("pictures", 0)
         pictures = pictures if isinstance(pictures, int) else 0
