@@ -14,7 +14,7 @@ SOURCES := camalert supervisor.py tests perf
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format-check lint types unit all-tests versions clean
+.PHONY: help run test check format-check lint types unit all-tests versions bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -65,3 +65,7 @@ clean: ## remove what was installed and built; var/ with the database stays
 # --- a machine's own service -------------------------------------------------------------------------------------------
 
 include systemd/install.mk
+
+# --- the review site in a real browser ---------------------------------------------------------------------------------
+
+include tests/browser/browser.mk
