@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 from camalert import config
+from camalert.errors import StoreBusy
 from camalert.store import clock, retention
 from camalert.store.checkpoint import Checkpoint
 from camalert.store.database import Database
@@ -39,8 +40,15 @@ class Upkeep:
         """Work for at most `SLICE_S`, less when `has_company` says that a message waits.
 
         Returns: Whether something is left to do.
-        Raises: StoreError and its kinds; what is due stays due.
+        Raises: StoreFull and StoreDamaged; what is due stays due. A lock that somebody else holds is no trouble here.
         """
+        try:
+            return self._slice(now, now_utc, has_company)
+        except StoreBusy:
+            self._due = {name: max(due, now + SOON_S) for name, due in self._due.items()}
+            return False
+
+    def _slice(self, now: float, now_utc: float, has_company: Callable[[], bool]) -> bool:
         end = now + SLICE_S
         self.checkpoint_if_due(now, is_idle=True)
         is_steady = self._steadiness.is_steady(now, now_utc)

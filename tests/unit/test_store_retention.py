@@ -139,6 +139,23 @@ def test_upkeep_gives_way_to_a_message(made: list[Kept], tmp_path: Path) -> None
     assert len(kept.ids()) == 20
 
 
+def test_upkeep_takes_no_offence_at_somebody_else_s_lock(made: list[Kept], tmp_path: Path) -> None:
+    """cams deletes for a while: what is due is done a second later, and nothing is reported."""
+    kept = make(made, tmp_path, keep_alerts=1)
+    kept.add(3, pending=True)
+    kept.database.write(lambda found: found.execute("DELETE FROM camalert_pending"))
+    other = sqlite3.connect(kept.database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    now = time.monotonic()
+
+    assert not kept.upkeep.slice(now, time.time(), lambda: False)
+    assert not kept.upkeep.slice(now + 0.5, time.time(), lambda: False)
+    other.close()
+
+    kept.run()
+    assert kept.ids() == [3]
+
+
 def test_old_mails_without_rows_are_removed(made: list[Kept], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mail whose pictures are there stays; one without any goes when it is old and many are newer."""
     monkeypatch.setattr(retention, "MAILS_KEPT", 2)
