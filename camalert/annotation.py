@@ -7,62 +7,84 @@ person inside a box is never covered.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import cv2
+import numpy as np
+import numpy.typing as npt
 
 from camalert.detection.people import Person
 from camalert.frames import Frame
 
-# BGR by confidence: the surer, the warmer. All differ from skin, foliage and grey infrared, and from each other in
-# brightness too, for those who see no red and green.
-SURE, LIKELY, DOUBTFUL = (40, 40, 235), (0, 150, 255), (0, 220, 255)
-SURE_SCORE, LIKELY_SCORE = 0.8, 0.6
-OUTLINE = (0, 0, 0)  # around the colour, so that the line is seen on bright ground; the colour is seen on dark
+Colour: TypeAlias = tuple[int, int, int]  # BGR
+
+# By confidence: the surer, the warmer. They differ in brightness too, for those who see no red and green.
+SURE, LIKELY, DOUBTFUL = (60, 60, 255), (0, 165, 255), (0, 235, 255)
+SURE_SCORE, LIKELY_SCORE = 0.85, 0.65
+DARK = (0, 0, 0)  # around each line and under each score: the colour is seen on dark ground, this on bright
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FONT_PX = 22  # height of the font's capitals at scale 1
+LEAST_TEXT_PX = 7  # below it the strokes run into each other
 
 
 def annotate(frame: Frame, people: Sequence[Person]) -> Frame:
     """Draw a box and the score around each person, into this very frame, and return it."""
     for person in reversed(people):  # the best last, on top
-        _draw_box(frame, person, colour_of(person.score))
+        draw_box(frame, person)
     for person in reversed(people):
-        _draw_label(frame, person, colour_of(person.score))
+        draw_label(frame, person)
     return frame
 
 
-def colour_of(score: float) -> tuple[int, int, int]:
+def colour_of(score: float) -> Colour:
     """Return the colour that says how sure a score is."""
     if score >= SURE_SCORE:
         return SURE
     return LIKELY if score >= LIKELY_SCORE else DOUBTFUL
 
 
-def _thickness(frame: Frame) -> int:
-    shortest_px: int = min(frame.shape[0], frame.shape[1])
-    return max(1, round(shortest_px / 320))
+def draw_box(frame: Frame, person: Person, colour: Colour | None = None) -> None:
+    """Draw a person's box, the line outside of it; the colour says the score unless another is given."""
+    line = _line_px(frame)
+    first = person.x - line // 2 - 1, person.y - line // 2 - 1
+    last = person.x + person.width + line // 2, person.y + person.height + line // 2
+    cv2.rectangle(frame, first, last, DARK, line + 2, cv2.LINE_8)
+    cv2.rectangle(frame, first, last, colour or colour_of(person.score), line, cv2.LINE_8)
 
 
-def _draw_box(frame: Frame, person: Person, colour: tuple[int, int, int]) -> None:
-    thickness = _thickness(frame)
-    first = person.x, person.y
-    last = person.x + person.width - 1, person.y + person.height - 1
-    cv2.rectangle(frame, first, last, OUTLINE, thickness * 2 + 1, cv2.LINE_8)
-    cv2.rectangle(frame, first, last, colour, thickness, cv2.LINE_8)
-
-
-def _draw_label(frame: Frame, person: Person, colour: tuple[int, int, int]) -> None:
-    """Write the score above the box, below it where there is no room, inside only when the box fills the frame."""
+def draw_label(frame: Frame, person: Person, colour: Colour | None = None, words: str = "") -> None:
+    """Write the score above the box, below it where there is no room, inside it where there is none either."""
     height, width = frame.shape[:2]
-    text = f"{person.score:.2f}".removeprefix("0")
-    thickness = _thickness(frame)
-    scale = max(0.32, min(height, width) / 900)
-    (text_width, text_height), baseline = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
-    margin = thickness + 1
-    tall, wide = text_height + baseline + margin, text_width + 2 * margin
-    x = min(max(0, person.x - thickness), max(0, width - wide))
-    top = person.y - tall - thickness
-    if top < 0:
-        below = person.y + person.height + thickness
-        top = below if below + tall <= height else max(0, person.y + thickness)
-    cv2.rectangle(frame, (x, top), (x + wide, top + tall), colour, cv2.FILLED)
-    origin = x + margin, top + text_height + margin
-    cv2.putText(frame, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, OUTLINE, thickness, cv2.LINE_AA)
+    line = _line_px(frame)
+    text_px = max(LEAST_TEXT_PX, round(min(height, width) / 40))
+    scale, stroke, margin = text_px / _FONT_PX, max(1, round(text_px / 9)), max(2, text_px // 3)
+    text = f"{round(100 * person.score)}%{words}"
+    (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, stroke)
+    wide, tall = text_width + 2 * margin, text_height + 2 * margin
+    x = min(max(0, person.x - line), max(0, width - wide))
+    y = _label_top(person, tall, line, height)
+    cv2.rectangle(frame, (x, y), (x + wide - 1, y + tall - 1), DARK, cv2.FILLED)
+    origin = x + margin, y + margin + text_height
+    cv2.putText(frame, text, origin, _FONT, scale, colour or colour_of(person.score), stroke, cv2.LINE_AA)
+
+
+def shade(frame: Frame, corners: npt.NDArray[np.int32], colour: Colour, strength: float) -> None:
+    """Lay a colour over a polygon, from 0 (none) to 1 (opaque), and draw its edge."""
+    painted = frame.copy()
+    cv2.fillPoly(painted, [corners], colour)
+    cv2.addWeighted(painted, strength, frame, 1 - strength, 0, dst=frame)
+    cv2.polylines(frame, [corners], isClosed=True, color=colour, thickness=_line_px(frame))
+
+
+def _line_px(frame: Frame) -> int:
+    shortest_px: int = min(frame.shape[0], frame.shape[1])
+    return max(1, round(shortest_px / 300))
+
+
+def _label_top(person: Person, tall: int, line: int, height: int) -> int:
+    above = person.y - line - 1 - tall
+    below = person.y + person.height + line + 1
+    if above >= 0:
+        return above
+    return below if below + tall <= height else max(0, person.y)

@@ -65,7 +65,7 @@ def decode_into(encoded: memoryview | bytes, out: memoryview, max_pixels: int) -
     """Decode a picture into the start of a buffer, upright, reduced until it fits.
 
     Args:
-        encoded: A whole file of one of `pictures.KINDS`; of an animation the first picture is taken.
+        encoded: A whole file of one of `magic.PICTURES`; of an animation the first picture is taken.
         out: Where the BGR rows go, without gaps; what lies behind them stays untouched.
         max_pixels: The largest picture that is decoded at all.
     Raises: FrameError when it is no picture, has more than `max_pixels` (before any pixel is decoded), or nothing of

@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from camalert.errors import FrameError
-
-KINDS = ("jpeg", "png", "webp", "bmp", "gif")
-MAGIC_BYTES = 12  # how much of the file `identify` looks at
+from camalert.mail.magic import HEAD_BYTES, PICTURES, kind_of
 
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # ends entropy-coded data; not stuffing, not a restart
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # frame headers: not DHT, JPG, DAC
@@ -33,23 +31,9 @@ class Header:
 
 
 def identify(data: bytes | memoryview) -> str | None:
-    """Return the kind of a picture by its first bytes, None when it is none that is ever decoded.
-
-    Source: ITU-T T.81 B.2.1; PNG 5.2; RFC 9649 2.4; BITMAPFILEHEADER; GIF89a 17.
-    """
-    magic = bytes(data[:MAGIC_BYTES])
-    if magic.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if magic.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if magic.startswith(b"RIFF") and magic[8:12] == b"WEBP":
-        return "webp"
-    if magic.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    # Two letters are little: the reserved bytes must be zero too, or any text that begins with BM would count.
-    if magic.startswith(b"BM") and magic[6:10] == bytes(4):
-        return "bmp"
-    return None
+    """Return the kind of a picture by its first bytes, None when it is none that is ever decoded."""
+    kind = kind_of(bytes(data[:HEAD_BYTES]))
+    return kind if kind in PICTURES else None
 
 
 def read_header(data: bytes | memoryview) -> Header:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 
 import cv2
+import numpy as np
 
+from camalert import frames
 from camalert.config import Detector
 from camalert.detection import hog, looks, opencv_network, openvino_network, picodet
-from camalert.detection.boxes import calibrated, to_people
+from camalert.detection.boxes import calibrated, distinct, to_people
 from camalert.detection.people import Engine, Person
 from camalert.detection.weights import PICODET, read_picodet
 from camalert.errors import ConfigError
@@ -24,10 +26,15 @@ class Picodet:
         self.name = name
         self.look = functools.partial(picodet.look, network)
 
+    def warm_up(self, effort: str) -> None:
+        """Look at nothing in each size of an effort, so that no alarm waits for the network to be compiled."""
+        for height, width in looks.sides(looks.PLANS[effort]):
+            self.look(np.zeros((height, width, frames.CHANNELS), np.uint8), picodet.View(height, width))
+
     def people(self, frame: Frame, effort: str) -> list[Person]:
         """Return everybody found, best first, the doubtful included."""
         found = looks.examine(self.look, frame, looks.PLANS[effort])
-        return to_people(calibrated(found), (frame.shape[0], frame.shape[1]))
+        return to_people(distinct(calibrated(found)), (frame.shape[0], frame.shape[1]))
 
 
 def load_engine(name: str, detector: Detector) -> Engine:
@@ -39,10 +46,12 @@ def load_engine(name: str, detector: Detector) -> Engine:
     cv2.setNumThreads(detector.threads)  # the number of detector processes is the parallelism
     match name:
         case "openvino":
-            return Picodet(name, openvino_network.load(read_picodet(), detector.threads))
+            engine = Picodet(name, openvino_network.load(read_picodet(), detector.threads))
         case "opencv":
-            return Picodet(name, opencv_network.load(read_picodet(), detector.threads))
+            engine = Picodet(name, opencv_network.load(read_picodet(), detector.threads))
         case "hog":
             return hog.Hog()
         case _:
             raise ConfigError(f"[detector] engine = {name!r}: allowed are openvino, opencv, hog")
+    engine.warm_up(detector.effort)
+    return engine

@@ -57,6 +57,11 @@ DARK, GAMMA_LEAST = 0.35, 0.45
 _SAMPLE_STEP = 4  # every fourth pixel is enough for a mean
 
 
+def sides(plan: Plan) -> tuple[Side, ...]:
+    """Return the input sizes that a plan uses."""
+    return tuple(dict.fromkeys(side for side in (plan.first, plan.second, plan.close) if side != (0, 0)))
+
+
 def examine(look: Look, frame: Frame, plan: Plan) -> Boxes:
     """Look at a frame as hard as the plan says and return everybody found, best first."""
     shape = frame.shape[0], frame.shape[1]
