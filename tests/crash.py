@@ -95,7 +95,7 @@ class Run:
         chance = random.Random(f"{self._seed} blows")
         ends_at = time.monotonic() + seconds
         while time.monotonic() < ends_at:
-            self._over.wait(chance.choice((0.02, 0.1, 0.3, 1.0, 3.0)) * chance.random())
+            self._over.wait(chance.choice((0.02, 0.1, 0.3, 1.0, 3.0, 8.0)) * chance.random())
             self._revive()
             number = chance.choices(list(BLOWS), list(BLOWS.values()))[0]
             if chance.random() < WHOLE_SHARE:
