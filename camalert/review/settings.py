@@ -126,7 +126,7 @@ def build(config: Config, key: str) -> dict[str, Any]:
         },
         "STATIC_URL": "static/",
         "STATICFILES_DIRS": [HERE / "static"],
-        # Hard in memory, not in time: a small board digests a password in a tenth of a second, a graphics card no faster.
+        # Hard in memory, not in time: a small board needs a tenth of a second, and a graphics card not much less.
         "PASSWORD_HASHERS": ["django.contrib.auth.hashers.ScryptPasswordHasher"],
         "AUTH_PASSWORD_VALIDATORS": [
             {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},

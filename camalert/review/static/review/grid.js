@@ -45,7 +45,11 @@ days.addEventListener("click", (event) => {
     choose(shot, !box(shot).checked);
   }
 });
-form.addEventListener("reset", () => setTimeout(showChoice));
+function chooseNone() {
+  for (const shot of chosen()) box(shot).checked = false;
+  showChoice();
+}
+form.addEventListener("reset", (event) => { event.preventDefault(); chooseNone(); });
 
 let press = null;
 days.addEventListener("pointerdown", (event) => {
@@ -55,7 +59,6 @@ days.addEventListener("pointerdown", (event) => {
     press = null;
     choose(shot, !box(shot).checked);
     days.addEventListener("click", (click) => { click.preventDefault(); click.stopPropagation(); }, { capture: true, once: true });
-    navigator.vibrate?.(15);
   }, LONG_PRESS_MS);
 });
 for (const kind of ["pointerup", "pointercancel", "pointermove"]) {
@@ -106,7 +109,7 @@ form.addEventListener("submit", (event) => {
   event.preventDefault();
   const some = chosen();
   if (action === "delete") attempt(removeAll(some));
-  else attempt(markReviewed(some, action === "reviewed").then(() => { form.reset(); tell(`${some.length} marked.`); }));
+  else attempt(markReviewed(some, action === "reviewed").then(() => { chooseNone(); tell(`${some.length} marked.`); }));
 });
 
 // --- keys ------------------------------------------------------------------------------------------------------------
@@ -157,7 +160,7 @@ document.addEventListener("keydown", (event) => {
       attempt(removeAll(some));
       break;
     case "Escape":
-      form.reset();
+      chooseNone();
       break;
     default:
       return;
