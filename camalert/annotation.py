@@ -21,7 +21,7 @@ Colour: TypeAlias = tuple[int, int, int]  # BGR
 # By confidence: the surer, the warmer. They differ in brightness too, for those who see no red and green.
 SURE, LIKELY, DOUBTFUL = (60, 60, 255), (0, 165, 255), (0, 235, 255)
 SURE_SCORE, LIKELY_SCORE = 0.85, 0.65
-DARK = (0, 0, 0)  # around each line and under each score: the colour is seen on dark ground, this on bright
+DARK = (0, 0, 0)  # around each line and label: the colour is seen on dark ground, this on bright
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_PX = 22  # height of the font's capitals at scale 1
@@ -45,12 +45,21 @@ def colour_of(score: float) -> Colour:
 
 
 def draw_box(frame: Frame, person: Person, colour: Colour | None = None) -> None:
-    """Draw a person's box, the line outside of it; the colour says the score unless another is given."""
+    """Draw a person's box around, not over, the person; the colour says the score unless another is given."""
+    height, width = frame.shape[:2]
     line = _line_px(frame)
-    first = person.x - line // 2 - 1, person.y - line // 2 - 1
-    last = person.x + person.width + line // 2, person.y + person.height + line // 2
-    cv2.rectangle(frame, first, last, DARK, line + 2, cv2.LINE_8)
-    cv2.rectangle(frame, first, last, colour or colour_of(person.score), line, cv2.LINE_8)
+    edge = max(1, line // 3)  # of the dark on both sides of the colour
+    around = line + 2 * edge
+    # At the frame's border the line stays in the picture, over the outermost pixels.
+    left, top = max(around, person.x), max(around, person.y)
+    right = min(width - around, person.x + person.width)
+    bottom = min(height - around, person.y + person.height)
+    for thickness, shade in (
+        (around, DARK),
+        (edge + line, colour or colour_of(person.score)),
+        (edge, DARK),
+    ):
+        _draw_ring(frame, (left, top, right, bottom), thickness, shade)
 
 
 def draw_label(frame: Frame, person: Person, colour: Colour | None = None, words: str = "") -> None:
@@ -62,11 +71,12 @@ def draw_label(frame: Frame, person: Person, colour: Colour | None = None, words
     text = f"{round(100 * person.score)}%{words}"
     (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, stroke)
     wide, tall = text_width + 2 * margin, text_height + 2 * margin
-    x = min(max(0, person.x - line), max(0, width - wide))
+    x = min(max(0, person.x - 2 * line), max(0, width - wide))
     y = _label_top(person, tall, line, height)
-    cv2.rectangle(frame, (x, y), (x + wide - 1, y + tall - 1), DARK, cv2.FILLED)
+    frame[y : y + tall, x : x + wide] = DARK
+    frame[y + 1 : y + tall - 1, x + 1 : x + wide - 1] = colour or colour_of(person.score)
     origin = x + margin, y + margin + text_height
-    cv2.putText(frame, text, origin, _FONT, scale, colour or colour_of(person.score), stroke, cv2.LINE_AA)
+    cv2.putText(frame, text, origin, _FONT, scale, DARK, stroke, cv2.LINE_AA)
 
 
 def shade(frame: Frame, corners: npt.NDArray[np.int32], colour: Colour, strength: float) -> None:
@@ -77,14 +87,25 @@ def shade(frame: Frame, corners: npt.NDArray[np.int32], colour: Colour, strength
     cv2.polylines(frame, [corners], isClosed=True, color=colour, thickness=_line_px(frame))
 
 
+def _draw_ring(frame: Frame, inside: tuple[int, int, int, int], thickness: int, colour: Colour) -> None:
+    """Paint exactly what lies within `thickness` px around a box; OpenCV's own thick lines reach into it."""
+    left, top, right, bottom = inside
+    outer_left, outer_top = max(0, left - thickness), max(0, top - thickness)
+    frame[outer_top:top, outer_left : right + thickness] = colour
+    frame[bottom : bottom + thickness, outer_left : right + thickness] = colour
+    frame[top:bottom, outer_left:left] = colour
+    frame[top:bottom, right : right + thickness] = colour
+
+
 def _line_px(frame: Frame) -> int:
     shortest_px: int = min(frame.shape[0], frame.shape[1])
     return max(1, round(shortest_px / 300))
 
 
 def _label_top(person: Person, tall: int, line: int, height: int) -> int:
-    above = person.y - line - 1 - tall
-    below = person.y + person.height + line + 1
+    # Two lines away is clear of the box with its dark edges.
+    above = person.y - 2 * line - tall
+    below = person.y + person.height + 2 * line
     if above >= 0:
         return above
     return below if below + tall <= height else max(0, person.y)
