@@ -5,7 +5,7 @@ Pure: `step(service, event, now, draw)` returns the next service and the actions
     service   STARTING -> RUNNING -> DRAINING -> STOPPING -> STOPPED
     child     DOWN -> STARTING -> READY -> STOPPING -> DOWN, and BACKOFF (until its deadline), FAILED (with a reason)
 
-A state says where a child is; `reason` says why. A child that must go climbs a ladder: asked, aborted, killed.
+What the states mean is in `states`. A child that must go climbs a ladder: asked, aborted, killed.
 """
 
 from __future__ import annotations
@@ -16,113 +16,11 @@ from dataclasses import dataclass, field, replace
 
 from camalert import restart
 from camalert.errors import Exit
+from camalert.states import Child, Phase, Role, Rung, Service, State, exit_words
 
 ABORT_GRACE_S = 2.0  # faulthandler needs under 0.1 s to write the stacks; the rest is margin
 LOST_GRACE_S = 1.0  # a process that ends closes its channel a few milliseconds before it is gone
 KILL_GRACE_S = 30.0  # only a process stuck in the kernel outlives SIGKILL for so long
-
-
-class Phase(enum.Enum):
-    """Where the service is."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    DRAINING = "draining"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-
-
-class State(enum.Enum):
-    """Where a child is."""
-
-    DOWN = "down"
-    STARTING = "starting"
-    READY = "ready"
-    STOPPING = "stopping"
-    BACKOFF = "backoff"
-    FAILED = "failed"
-
-
-class Role(enum.Enum):
-    """What a child does; it decides the order of stopping."""
-
-    INTAKE = "intake"  # takes alarms in: stopped first, so that nothing new comes
-    DECODER = "decoder"
-    DETECTOR = "detector"
-    OPTIONAL = "optional"  # its failure never touches the pipeline
-    WRITER = "writer"  # stopped last: it commits what the others finished
-
-
-class Rung(enum.IntEnum):
-    """How firmly a child has been told to go."""
-
-    NONE = 0
-    ASKED = 1
-    ABORTED = 2
-    KILLED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class ChildSpec:
-    """Describe a child: what runs, how long it may take to start and to go, and what its loss means.
-
-    A vital child is one the service's promise rests on: it is given up, and the service with it, after too many ends.
-    """
-
-    name: str
-    role: Role
-    target: str
-    is_vital: bool
-    ready_s: float
-    grace_s: float
-    answer_s: float = 10.0  # to answer a ping when idle
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """Hold what is known of one child."""
-
-    spec: ChildSpec
-    state: State = State.DOWN
-    since: float = 0.0
-    deadline: float | None = None
-    rung: Rung = Rung.NONE
-    is_blameless: bool = False  # the end to come is a picture's fault or our wish: start again at once
-    history: restart.History = field(default_factory=restart.History)
-    started_at: float = 0.0
-    restarts: int = 0
-    reason: str = ""
-
-    @property
-    def is_running(self) -> bool:
-        """Tell whether a process exists."""
-        return self.state in (State.STARTING, State.READY, State.STOPPING)
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Hold the whole state of the supervisor's life."""
-
-    children: dict[str, Child]
-    drain_s: float
-    phase: Phase = Phase.STARTING
-    deadline: float | None = None
-    replacing: tuple[str, ...] = ()
-    exit: int = Exit.OK
-    reason: str = ""
-
-    def next_deadline(self) -> float | None:
-        """Return the earliest time at which `TimePassed` would change something."""
-        deadlines = [child.deadline for child in self.children.values() if child.deadline is not None]
-        return min([*deadlines, *([] if self.deadline is None else [self.deadline])], default=None)
-
-    def has_running(self, role: Role) -> bool:
-        """Tell whether a child of this role has a process."""
-        return any(child.is_running and child.spec.role is role for child in self.children.values())
-
-    def troubled(self) -> list[Child]:
-        """Return the children that are not what they should be while the service runs."""
-        return [child for child in self.children.values() if child.state in (State.BACKOFF, State.FAILED)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,13 +333,3 @@ class _Turn:
 
     def _do(self, do: Do, name: str = "") -> None:
         self.actions.append(Action(do, name))
-
-
-def exit_words(code: int) -> str:
-    """Say in words how a process ended: `code` as multiprocessing gives it, negative for a signal."""
-    if code < 0:
-        return f"killed by signal {-code}"
-    try:
-        return f"exit {code} ({Exit(code).name.lower()})"
-    except ValueError:
-        return f"exit {code}"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from camalert.child import Orders
 from camalert.config import Config
-from camalert.lifecycle import ChildSpec, Role
 from camalert.plan import SMTP, Plan
+from camalert.states import ChildSpec, Role
 
 # When memory runs out the kernel takes those that hostile or heavy pictures live in, and never intake or writer first.
 OOM_SCORES = {Role.DECODER: 800, Role.DETECTOR: 500, Role.OPTIONAL: 300}

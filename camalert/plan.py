@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from camalert.config import Config
 from camalert.dispatch import WRITER
 from camalert.errors import ConfigError
-from camalert.lifecycle import ChildSpec, Role
 from camalert.slots import Layout
+from camalert.states import ChildSpec, Role
 
 SMTP = "smtp"  # the intake child that has the listening sockets
 FRAME_CHANNELS = 3  # BGR, one byte each

@@ -17,8 +17,8 @@ import structlog
 from camalert import __version__, config, sdnotify, status
 from camalert.dispatch import Dispatch
 from camalert.errors import StatusError
-from camalert.lifecycle import Phase, Service
 from camalert.messages import Counted, Outcome
+from camalert.states import Phase, Service
 from camalert.status import ChildStatus, Heard, Status
 from camalert.statusbook import Silence, StatusBook
 

@@ -31,10 +31,11 @@ from camalert.dispatch import WRITER, Dispatch, Limits, Send
 from camalert.engines import EngineChoice
 from camalert.errors import CamalertError, Exit, ProtocolError
 from camalert.fleet import Fleet
-from camalert.lifecycle import Do, Role, State
+from camalert.lifecycle import Do
 from camalert.liveness import Liveness
 from camalert.orders import Run, orders_for
 from camalert.reporter import Reporter
+from camalert.states import Child, Phase, Role, Rung, Service, State, exit_words
 from camalert.turnclock import TurnClock
 
 log = structlog.get_logger()
@@ -55,8 +56,8 @@ class Supervisor:
         self._reporter = reporter
         self._reread = reread
         self._specs = {spec.name: spec for spec in plan.specs(run.config, run.plan)}
-        children = {name: lifecycle.Child(spec) for name, spec in self._specs.items()}
-        self._service = lifecycle.Service(children, run.config.service.drain_seconds)
+        children = {name: Child(spec) for name, spec in self._specs.items()}
+        self._service = Service(children, run.config.service.drain_seconds)
         limits = Limits(run.config.decode.deadline_seconds, run.config.detector.deadline_seconds)
         self._dispatch = Dispatch(run.plan.layout, limits)
         self._liveness = Liveness()
@@ -73,7 +74,7 @@ class Supervisor:
         wakeup = self._catch_signals()
         self._step(lifecycle.Begin())
         try:
-            while self._service.phase is not lifecycle.Phase.STOPPED:
+            while self._service.phase is not Phase.STOPPED:
                 timeout_s = max(0.0, self._check_at - self._now())
                 self._turn(timeout_s)
                 ready = self._selector.select(timeout_s)
@@ -175,13 +176,13 @@ class Supervisor:
         before = self._service.children[name]
         self._retire(name)  # first: its last messages must not earn it another job
         child, code = self._fleet.bury(name, self._take)
-        words = lifecycle.exit_words(code)
-        is_expected = before.rung is lifecycle.Rung.ASKED
+        words = exit_words(code)
+        is_expected = before.rung is Rung.ASKED
         (log.info if is_expected else log.warning)("child_ended", child=name, pid=child.pid, exit=words)
         if not is_expected:
             self._reporter.trouble("child_ended", f"{name}: {words}")
         role = self._specs[name].role
-        if (crew := self._crew(name)) and child.channel.is_unread and before.rung is lifecycle.Rung.NONE:
+        if (crew := self._crew(name)) and child.channel.is_unread and before.rung is Rung.NONE:
             self._send(self._dispatch.undelivered(crew, name, self._now()))
         is_blameless = name in self._dispatch.busy()
         if role is Role.INTAKE:
@@ -311,7 +312,7 @@ class Supervisor:
 
     def _recycle(self, now: float) -> None:
         """Replace a detector that has examined enough or grown too large: native libraries leak."""
-        if now < self._age_check_at or self._service.phase is not lifecycle.Phase.RUNNING:
+        if now < self._age_check_at or self._service.phase is not Phase.RUNNING:
             return
         self._age_check_at = now + AGE_CHECK_S
         settings = self._run.config.detector
@@ -334,7 +335,7 @@ class Supervisor:
 
     def _next_check_at(self, now: float) -> float:
         """Return when to look at the deadlines again; `_step` brings it forward, and no job ends within a second."""
-        if self._service.phase is not lifecycle.Phase.RUNNING:
+        if self._service.phase is not Phase.RUNNING:
             return now + HURRY_S
         deadlines = (
             self._service.next_deadline(),

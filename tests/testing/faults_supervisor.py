@@ -12,19 +12,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from camalert import lifecycle, liveness, plan, restart
+from camalert import lifecycle, liveness, plan, restart, states
 from camalert.__main__ import main
 from camalert.service import Supervisor
 from testing.faults import FOLDER_VARIABLE, Act, Arsenal, perform
 
 
 def _patch() -> None:
-    specs: Callable[..., list[lifecycle.ChildSpec]] = plan.specs
+    specs: Callable[..., list[states.ChildSpec]] = plan.specs
 
-    def pointed_specs(*arguments: object) -> list[lifecycle.ChildSpec]:
+    def pointed_specs(*arguments: object) -> list[states.ChildSpec]:
         return [
             replace(spec, target="testing.faults_child:main", answer_s=3.0, ready_s=8.0, grace_s=4.0)
-            if spec.role is not lifecycle.Role.OPTIONAL
+            if spec.role is not states.Role.OPTIONAL
             else spec
             for spec in specs(*arguments)
         ]

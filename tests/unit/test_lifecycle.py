@@ -6,28 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camalert import lifecycle
+from camalert import lifecycle, states
 from camalert.errors import Exit
 from camalert.lifecycle import (
     Action,
     BecameReady,
     Begin,
-    Child,
-    ChildSpec,
     Do,
     Ended,
     Hung,
     Lost,
-    Phase,
     Quiet,
     ReplaceAsked,
-    Role,
-    Rung,
-    Service,
-    State,
     StopAsked,
     TimePassed,
 )
+from camalert.states import Child, ChildSpec, Phase, Role, Rung, Service, State
 
 WRITER = ChildSpec("writer", Role.WRITER, "w:main", is_vital=True, ready_s=10, grace_s=5)
 SMTP = ChildSpec("smtp", Role.INTAKE, "s:main", is_vital=True, ready_s=10, grace_s=5)
@@ -347,4 +341,4 @@ def test_any_order_of_events_keeps_one_process_a_child_and_comes_to_an_end(event
 )
 def test_exit_words_name_the_end(code: int, words: str) -> None:
     """A log line says how a process ended."""
-    assert lifecycle.exit_words(code) == words
+    assert states.exit_words(code) == words

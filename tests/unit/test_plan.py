@@ -9,7 +9,7 @@ import pytest
 from camalert import plan
 from camalert.config import Config, Decode, Detector, Listen, Pool, Smtp
 from camalert.errors import ConfigError
-from camalert.lifecycle import Role
+from camalert.states import Role
 
 GIB = 1 << 30
 

@@ -1,0 +1,125 @@
+"""Where the service and its children are: states, specs, and what is known of one run.
+
+Pure values; `lifecycle` says how one follows from another. A state says where a child is, its `reason` says why.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from camalert import restart
+from camalert.errors import Exit
+
+
+class Phase(enum.Enum):
+    """Where the service is."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    DRAINING = "draining"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class State(enum.Enum):
+    """Where a child is."""
+
+    DOWN = "down"
+    STARTING = "starting"
+    READY = "ready"
+    STOPPING = "stopping"
+    BACKOFF = "backoff"
+    FAILED = "failed"
+
+
+class Role(enum.Enum):
+    """What a child does; it decides the order of stopping."""
+
+    INTAKE = "intake"  # takes alarms in: stopped first, so that nothing new comes
+    DECODER = "decoder"
+    DETECTOR = "detector"
+    OPTIONAL = "optional"  # its failure never touches the pipeline
+    WRITER = "writer"  # stopped last: it commits what the others finished
+
+
+class Rung(enum.IntEnum):
+    """How firmly a child has been told to go."""
+
+    NONE = 0
+    ASKED = 1
+    ABORTED = 2
+    KILLED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """Describe a child: what runs, how long it may take to start and to go, and what its loss means.
+
+    A vital child is one the service's promise rests on: it is given up, and the service with it, after too many ends.
+    """
+
+    name: str
+    role: Role
+    target: str
+    is_vital: bool
+    ready_s: float
+    grace_s: float
+    answer_s: float = 10.0  # to answer a ping when idle
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """Hold what is known of one child."""
+
+    spec: ChildSpec
+    state: State = State.DOWN
+    since: float = 0.0
+    deadline: float | None = None
+    rung: Rung = Rung.NONE
+    is_blameless: bool = False  # the end to come is a picture's fault or our wish: start again at once
+    history: restart.History = field(default_factory=restart.History)
+    started_at: float = 0.0
+    restarts: int = 0
+    reason: str = ""
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether a process exists."""
+        return self.state in (State.STARTING, State.READY, State.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Hold the whole state of the supervisor's life."""
+
+    children: dict[str, Child]
+    drain_s: float
+    phase: Phase = Phase.STARTING
+    deadline: float | None = None
+    replacing: tuple[str, ...] = ()
+    exit: int = Exit.OK
+    reason: str = ""
+
+    def next_deadline(self) -> float | None:
+        """Return the earliest time at which `TimePassed` would change something."""
+        deadlines = [child.deadline for child in self.children.values() if child.deadline is not None]
+        return min([*deadlines, *([] if self.deadline is None else [self.deadline])], default=None)
+
+    def has_running(self, role: Role) -> bool:
+        """Tell whether a child of this role has a process."""
+        return any(child.is_running and child.spec.role is role for child in self.children.values())
+
+    def troubled(self) -> list[Child]:
+        """Return the children that are not what they should be while the service runs."""
+        return [child for child in self.children.values() if child.state in (State.BACKOFF, State.FAILED)]
+
+
+def exit_words(code: int) -> str:
+    """Say in words how a process ended: `code` as multiprocessing gives it, negative for a signal."""
+    if code < 0:
+        return f"killed by signal {-code}"
+    try:
+        return f"exit {code} ({Exit(code).name.lower()})"
+    except ValueError:
+        return f"exit {code}"
