@@ -27,6 +27,7 @@ log = structlog.get_logger()
 TURN_S = 1.0  # how often figures are looked at
 STOP_S = 90.0  # what the children may take after the drain: their grace, then the ladder up to SIGKILL
 _TROUBLES = ("warning", "error")
+_TROUBLE_CHARS = 200  # of the database's trouble in the status line
 
 
 class Reporter:
@@ -77,6 +78,10 @@ class Reporter:
             if isinstance(seen_utc, int | float):
                 self.book.seen(camera, time.time() - seen_utc, now)
             return
+        if note.get("event") == "database_unusable":
+            self.book.database(words[:_TROUBLE_CHARS])
+        elif note.get("event") == "database_usable_again":
+            self.database_usable()
         pictures = note.get("pictures", 0)
         pictures = pictures if isinstance(pictures, int) else 0
         if peer:
@@ -89,6 +94,10 @@ class Reporter:
             self._tell(self.book.mailed(camera, peer, pictures, now))
         if note.get("level") in _TROUBLES:
             self.book.trouble(str(note.get("event", "")), words, now)
+
+    def database_usable(self) -> None:
+        """Take note that alarms can be stored."""
+        self.book.database("")
 
     def trouble(self, event: str, words: str) -> None:
         """Keep a warning or an error for the status."""

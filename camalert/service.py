@@ -164,6 +164,7 @@ class Supervisor:
         if self._specs[name].role is Role.INTAKE:
             self._send(self._dispatch.intake_ready(name))
         elif name == WRITER:
+            self._reporter.database_usable()
             self._send(self._dispatch.writer_ready())
         elif crew := self._crew(name):
             if self._specs[name].role is Role.DETECTOR:

@@ -99,6 +99,7 @@ class Status:
     failed: int = 0
     pictures_per_minute: float = 0.0
     examined_per_minute: float = 0.0
+    database_trouble: str = ""  # why the database cannot be used now; "" when it can
     children: tuple[ChildStatus, ...] = ()
     cameras: tuple[CameraStatus, ...] = ()
     troubles: tuple[Trouble, ...] = ()
@@ -111,11 +112,12 @@ class Status:
 
     def degraded(self) -> list[str]:
         """Return in words what is not as it should be, [] when all is well."""
-        return [
+        children = [
             f"{child.name} {_STATE_WORDS[child.state]}{f' ({child.reason})' if child.reason else ''}"
             for child in self.children
             if child.state in _STATE_WORDS
         ]
+        return [f"no alarm can be stored: {self.database_trouble}", *children] if self.database_trouble else children
 
     def silent(self) -> list[CameraStatus]:
         """Return the cameras that have been silent for too long."""

@@ -116,6 +116,10 @@ class StatusBook:
         """Note the engine that the detectors work with."""
         self._status = replace(self._status, engine=name)
 
+    def database(self, trouble: str) -> None:
+        """Note why the database cannot be used, "" when it can."""
+        self._status = replace(self._status, database_trouble=trouble)
+
     def counted(self, pending: int, alerts_today: int, detections_today: int) -> None:
         """Note the writer's figures."""
         self._status = replace(

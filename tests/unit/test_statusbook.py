@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from camalert import config
-from camalert.status import ChildStatus, Status
+from camalert.status import ChildStatus, Status, status_words
 from camalert.statusbook import MAX_CAMERAS, Silence, StatusBook
 
 DAY_S = 86_400.0
@@ -142,3 +142,16 @@ def test_statusbook_children_keep_the_time_of_their_state() -> None:
 
     assert status.children == (ChildStatus("smtp", "ready", 9, since_utc=1010.0),)
     assert (status.state, status.since_utc) == ("running", 1012.0)
+
+
+def test_statusbook_database_that_cannot_be_used_is_told_first() -> None:
+    """systemd and the owner read that alarms are turned away, and why, for as long as it lasts."""
+    book = make_book()
+    book.phase("running", 1.0)
+    book.database("the disk is full")
+
+    words = status_words(book.render(2.0, 1002.0))
+    book.database("")
+
+    assert words.startswith("Degraded: no alarm can be stored: the disk is full; ")
+    assert status_words(book.render(3.0, 1003.0)).startswith("Running")
