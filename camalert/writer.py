@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Sequence
 
@@ -39,6 +38,7 @@ from camalert.store import cameras, clock, pending, transfer
 from camalert.store.batch import Batch, Done
 from camalert.store.connection import advice
 from camalert.store.database import Database
+from camalert.store.health import RETRY_EVERY_S, Health
 from camalert.store.intake import Kept
 from camalert.store.loader import Loader
 from camalert.store.queue import Lease, Queue
@@ -47,7 +47,6 @@ from camalert.store.verdict import Verdict
 from camalert.words import MailWords
 
 COUNT_EVERY_S = 1.0
-RETRY_EVERY_S = 1.0  # how often an unwritable database is tried again when no mail does it anyway
 LOOK_AGAIN_S = 30.0  # how often the queue is compared with the database, in case somebody else put a row there
 GATHER_S = 0.001  # raises a burst's rate by a fifth (perf/store.py); a single mail never waits for others
 LOAD_SLICE_S = 0.01  # loading gives way to messages after this long; a picture takes 0.1 ms (measured)
@@ -77,12 +76,12 @@ class Writer:
         self._loader = Loader(context.pool, self._database, self._queue)
         self._upkeep = Upkeep(self._settings, self._database)
         self._held_back: list[Verdict] = []
-        self._trouble = ""
+        self._health = Health(self._database, self._send_note)
         self._epoch = 0
         self._is_stopping = False
         self._has_upkeep = False
         self._crowd = 0  # the mails of the last batch
-        self._retry_at = self._count_at = self._look_at = 0.0
+        self._count_at = self._look_at = 0.0
         self._counted: Counted | None = None
 
     def open(self) -> None:
@@ -94,11 +93,11 @@ class Writer:
             try:
                 self._database.open()
             except (StoreBusy, StoreFull) as error:
-                self._met(error)
+                self._health.met(error)
                 self._channel.wait(RETRY_EVERY_S)
                 self._is_stopping = isinstance(self._channel.receive(), Stop)
             except StoreDamaged as error:
-                if not self._set_aside(error):
+                if not self._health.set_aside(error):
                     raise ConfigError(
                         f"{error}; {self._settings.path} stays as it is. Put a backup in its place, or set "
                         "database.replace_corrupt = true to have it set aside and a new one begun"
@@ -107,7 +106,8 @@ class Writer:
                 break
         else:
             return
-        self._works()
+        self._health.works()
+        self._follow_epoch()
         for words in advice(self._settings.journal):
             log.warning("database_advice", words=words)
         self._channel.send(Ready(os.getpid()))
@@ -118,7 +118,8 @@ class Writer:
         try:
             known = self._database.read(cameras.last_seen)
         except StoreError as error:
-            self._met(error)
+            self._health.met(error)
+            self._has_upkeep = False
             return
         for camera, seen_utc in known:
             self._send_note({"event": "camera_known", "camera": camera, "seen_utc": seen_utc})
@@ -135,17 +136,17 @@ class Writer:
         self._follow_epoch()
         stores, concludes = self._gather()
         now = time.monotonic()
-        if stores or concludes or self._loader.given_up or (self._held_back and now >= self._retry_at):
+        if stores or concludes or self._loader.given_up or (self._held_back and now >= self._health.retry_at):
             self._commit(stores, concludes)
         try:
-            if self._trouble and not self._held_back and now >= self._retry_at:
-                self._database.write(_touch, wait_s=0.0)
-                self._works()
-            if not self._trouble:
+            if not self._held_back:
+                self._health.try_again()
+            if not self._health.is_down:
                 self._load(time.monotonic())
                 self._idle(time.monotonic())
         except StoreError as error:
-            self._met(error)
+            self._health.met(error)
+            self._has_upkeep = False
 
     # --- messages in ------------------------------------------------------------------------------------------------
 
@@ -205,9 +206,11 @@ class Writer:
         for alert_id in done.ended:
             self._queue.end(alert_id)
         if done.fault is None:
-            self._works()
+            self._health.works()
+            self._follow_epoch()
         else:
-            self._met(done.fault)
+            self._health.met(done.fault)
+            self._has_upkeep = False
         self._held_back = done.unwritten[:HELD_BACK]
         for verdict in done.unwritten[HELD_BACK:]:
             self._queue.end(verdict.alert_id)
@@ -243,30 +246,6 @@ class Writer:
                 self._channel.send(found)
         self._has_upkeep = self._upkeep.slice(now, time.time(), lambda: self._channel.wait(0.0))
 
-    # --- the database's health --------------------------------------------------------------------------------------
-
-    def _met(self, fault: StoreError) -> None:
-        """Take note that the database cannot be used for now; say so once."""
-        self._retry_at = time.monotonic() + RETRY_EVERY_S
-        self._has_upkeep = False
-        words = str(fault)
-        if words != self._trouble:
-            self._trouble = words
-            log.error("database_unusable", words=words, path=self._settings.path)
-            self._note("database_unusable", words)
-        if isinstance(fault, StoreDamaged):
-            self._set_aside(fault)
-
-    def _works(self) -> None:
-        """Take note that the database can be used, and whether it is another one than before."""
-        if self._trouble:
-            log.warning("database_usable_again", after=self._trouble)
-            self._note("database_usable_again", f"before: {self._trouble}")
-            self._trouble = ""
-        for words in self._database.take_warnings():
-            log.warning("database_warning", words=words)
-        self._follow_epoch()
-
     def _follow_epoch(self) -> None:
         if self._database.epoch != self._epoch:
             if self._epoch:
@@ -275,23 +254,8 @@ class Writer:
                 self._held_back = []
             self._epoch = self._database.epoch
 
-    def _set_aside(self, fault: StoreDamaged) -> bool:
-        target = self._database.set_aside()
-        if target is not None:
-            log.error("database_set_aside", words=str(fault), now=str(target))
-            self._note("database_set_aside", f"{fault}; it is now {target}")
-        return target is not None
-
-    def _note(self, event: str, words: str) -> None:
-        self._send_note({"event": event, "level": "error", "words": words[:400]})
-
     def _send_note(self, facts: dict[str, str | float]) -> None:
         self._channel.send(Noted(json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")))
-
-
-def _touch(connection: sqlite3.Connection) -> None:
-    """Write something, to see whether that is possible."""
-    connection.execute("INSERT OR REPLACE INTO camalert_meta VALUES ('written', ?)", (str(time.time()),))
 
 
 def _tell_failures(verdicts: Sequence[Verdict], done: Done) -> None:
