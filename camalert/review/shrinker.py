@@ -15,7 +15,8 @@ import structlog
 import camalert
 from camalert.review.blocks import LENGTH, THUMBNAIL_BYTES
 
-DEADLINE_S = 15.0  # importing the library on a slow board takes some seconds
+START_S = 15.0  # importing the library on a slow board takes some seconds
+WORK_S = 5.0  # a hundred times what a picture needs; others wait meanwhile
 IDLE_S = 120.0
 PICTURE_BYTES = 64 << 20  # what is larger is no snapshot
 WALL_PX = 1 << 27  # OpenCV's own limit, behind the check of a picture's header
@@ -61,10 +62,12 @@ class Shrinker:
 
     def _ask(self, picture: bytes) -> bytes:
         process = self._process
+        limit_s = WORK_S
         if process is None or process.poll() is not None:
             process = self._process = _start()
+            limit_s = START_S
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + limit_s
         _write(process.stdin.fileno(), LENGTH.pack(len(picture)) + picture, deadline)
         source = process.stdout.fileno()
         (length,) = LENGTH.unpack(_read(source, LENGTH.size, deadline))

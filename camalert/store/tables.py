@@ -107,10 +107,10 @@ FIRST_VERSION = (
     {_VERDICT})""",
     "CREATE INDEX camalert_alert_camera ON camalert_alert (camera, timestamp, alert_id)",
     "CREATE INDEX camalert_alert_timestamp ON camalert_alert (timestamp, alert_id)",
-    "CREATE INDEX camalert_alert_outcome ON camalert_alert (outcome, alert_id) WHERE outcome IS NOT NULL",
+    "CREATE INDEX camalert_alert_outcome ON camalert_alert (outcome, timestamp, alert_id) WHERE outcome IS NOT NULL",
     "CREATE INDEX camalert_alert_score ON camalert_alert (best_score, alert_id) WHERE best_score IS NOT NULL",
-    "CREATE INDEX camalert_alert_unreviewed ON camalert_alert (alert_id) WHERE reviewed_utc IS NULL",
-    "CREATE INDEX camalert_alert_marked ON camalert_alert (mark, alert_id) WHERE mark IS NOT NULL",
+    "CREATE INDEX camalert_alert_unreviewed ON camalert_alert (timestamp, alert_id) WHERE reviewed_utc IS NULL",
+    "CREATE INDEX camalert_alert_marked ON camalert_alert (timestamp, alert_id) WHERE mark IS NOT NULL",
     f"""CREATE TABLE camalert_detect (
     detect_id INTEGER PRIMARY KEY,      -- alerts_detect.id
     subject TEXT NOT NULL,              -- subject and timestamp follow alerts_detect by trigger
@@ -123,8 +123,8 @@ FIRST_VERSION = (
     "CREATE INDEX camalert_detect_camera ON camalert_detect (camera, timestamp, detect_id)",
     "CREATE INDEX camalert_detect_timestamp ON camalert_detect (timestamp, detect_id)",
     "CREATE INDEX camalert_detect_score ON camalert_detect (best_score, detect_id)",
-    "CREATE INDEX camalert_detect_unreviewed ON camalert_detect (detect_id) WHERE reviewed_utc IS NULL",
-    "CREATE INDEX camalert_detect_marked ON camalert_detect (mark, detect_id) WHERE mark IS NOT NULL",
+    "CREATE INDEX camalert_detect_unreviewed ON camalert_detect (timestamp, detect_id) WHERE reviewed_utc IS NULL",
+    "CREATE INDEX camalert_detect_marked ON camalert_detect (timestamp, detect_id) WHERE mark IS NOT NULL",
     "CREATE INDEX camalert_detect_mail ON camalert_detect (mail)",
     # The queue: alerts, and clips from CLIP_BASE on, whose examination is not concluded.
     """CREATE TABLE camalert_pending (
