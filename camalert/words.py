@@ -7,7 +7,7 @@ typed here so that both ends agree; numbers that route a slot travel in `message
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from camalert.errors import ProtocolError
@@ -64,7 +64,7 @@ class MailWords:
         words = self
         for cut in (len(self.headers), 4096, 0):
             words = replace(words, headers=words.headers[:cut])
-            block = _dump(asdict(words))
+            block = _dump(words)
             if len(block) <= limit_bytes:
                 return block
         raise ProtocolError(f"words of {len(block)} bytes exceed the slot's {limit_bytes}")
@@ -133,7 +133,7 @@ class FrameWords:
 
         Raises: ProtocolError when it does not fit.
         """
-        block = _dump(asdict(self))
+        block = _dump(self)
         if len(block) > limit_bytes:
             raise ProtocolError(f"words of {len(block)} bytes exceed the slot's {limit_bytes}")
         return block
@@ -154,8 +154,13 @@ class FrameWords:
             raise ProtocolError(f"words of a frame are incomplete: {error}") from error
 
 
-def _dump(words: dict[str, Any]) -> bytes:
-    return json.dumps(words, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+def _dump(words: MailWords | FrameWords) -> bytes:
+    return json.dumps(words, ensure_ascii=False, separators=(",", ":"), default=_table).encode("utf-8", "replace")
+
+
+def _table(words: Any) -> dict[str, Any]:
+    """Return a dataclass as a table; `asdict` copies deeply and takes three times as long."""
+    return {name: getattr(words, name) for name in words.__slots__}
 
 
 def _load(cls: type, block: bytes) -> dict[str, Any]:

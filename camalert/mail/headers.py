@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from camalert.mail.charsets import text_of
 from camalert.mail.region import Region
@@ -27,25 +27,26 @@ _PARAMETER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Headers:
-    """The fields of a header block, names in lower case, in their order; values are raw."""
+    """The fields of a header block, names in lower case; values are raw, and the first of a name counts.
 
-    fields: tuple[tuple[str, bytes], ...] = ()
+    `media_type` is the declared media type, "" when none is declared.
+    """
+
+    def __init__(self, fields: Iterable[tuple[str, bytes]] = ()) -> None:
+        self.fields: dict[str, bytes] = {}
+        for name, value in fields:
+            self.fields.setdefault(name, value)
+        words = self.token("content-type").split()
+        self.media_type = words[0].rstrip(",") if words else ""
 
     def raw(self, name: str) -> bytes:
         """Return the first field of that name, b"" when there is none."""
-        return next((value for found, value in self.fields if found == name), b"")
+        return self.fields.get(name, b"")
 
     def token(self, name: str) -> str:
         """Return a field's value without its parameters, in lower case."""
         return self.raw(name).partition(b";")[0].strip().decode("latin-1").lower()
-
-    @property
-    def media_type(self) -> str:
-        """Return the declared media type, "" when none is declared."""
-        words = self.token("content-type").split()
-        return words[0].rstrip(",") if words else ""
 
     def parameter(self, name: str, wanted: str) -> str:
         """Return a parameter of a structured field, "" when it is not there.
@@ -99,7 +100,7 @@ def split(region: Region) -> tuple[Headers, Region]:
             break
         line = bytes(region.source[at:after]).rstrip(b"\r\n")
         if not line.strip():
-            return Headers(tuple(fields)), region.between(after, region.end)
+            return Headers(fields), region.between(after, region.end)
         if line[:1] in b" \t" and fields and not _KNOWN.match(line):
             name, value = fields[-1]
             fields[-1] = (name, value + b"\r\n" + line)
@@ -108,4 +109,4 @@ def split(region: Region) -> tuple[Headers, Region]:
         elif line.startswith(b"--") or not _KNOWN.match(bytes(region.source[after : after + 80])):
             break
         at = after
-    return Headers(tuple(fields)), region.between(at, region.end)
+    return Headers(fields), region.between(at, region.end)

@@ -231,10 +231,10 @@ def _before_newline(body: Region, at: int) -> int:
 def _end_of_data(body: Region) -> int:
     """Return where base64 data ends because a boundary or a header follows that nothing announced.
 
-    Neither a dash nor a colon is in the alphabet, so that clean data costs two looks.
+    Neither a dash nor a colon is in the alphabet, so that clean data costs two quick looks.
     """
     ends = [body.end]
-    for alien in (b"\n--", b":"):
+    for alien in (b"-", b":"):
         at = body.start
         for _ in range(MAX_ALIENS):
             at = body.find(alien, at)

@@ -52,10 +52,10 @@ class Region:
         """Copy all of it."""
         return bytes(self.source[self.start : self.end])
 
-    def pieces(self, size_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
+    def pieces(self, size_bytes: int = PIECE_BYTES) -> Iterator[Buffer]:
         """Copy it piece by piece."""
         for at in range(self.start, self.end, size_bytes):
-            yield bytes(self.source[at : min(self.end, at + size_bytes)])
+            yield self.source[at : min(self.end, at + size_bytes)]
 
     def between(self, start: int, end: int) -> Region:
         """Return the part from one offset of the source to another, clipped to this region."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 END = b"\r\n.\r\n"
 STUFFED = b"\r\n.."
-UNSTUFFED = b"\r\n."
+UNSTUFFED = LINE_DOT = b"\r\n."
 # What may be the beginning of END or STUFFED at the end of what has come so far, the longest first.
 _BEGINNINGS = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")
 
@@ -110,11 +110,14 @@ class Framer:
         if mail is None:
             return
         mail += data
-        end = mail.find(END, self._checked)
+        dot = mail.find(b".", self._checked)  # ten times as fast as a longer search, and base64 has no dot
+        if dot >= 0:
+            dot = mail.find(LINE_DOT, max(self._checked, dot - 2))
+        end = mail.find(END, dot) if dot >= 0 else -1
         if end >= 0:
             self._commands += mail[end + len(END) :]
             del mail[end + 2 :]
-            self._undo_dots(len(mail))
+            self._undo_dots(dot, len(mail))
             del mail[:2]
             self.is_mail_complete = True
             if self._dropped_bytes or len(mail) > self._max_mail_bytes:
@@ -122,18 +125,23 @@ class Framer:
                 mail.clear()
             return
         open_end = next((len(beginning) for beginning in _BEGINNINGS if mail.endswith(beginning)), 0)
-        self._undo_dots(len(mail) - open_end)
+        self._undo_dots(dot, len(mail) - open_end)
         if self._dropped_bytes or len(mail) > self._max_mail_bytes + 2:
             self._dropped_bytes += self._checked
             del mail[: self._checked]
             self._checked = 0
 
-    def _undo_dots(self, stop: int) -> None:
-        """Take out the dots that transparency put in before `stop`, and note that it is final up to there."""
+    def _undo_dots(self, dot: int, stop: int) -> None:
+        """Take out the dots that transparency put in before `stop`, and note that it is final up to there.
+
+        Args:
+            dot: Where the first line begins that starts with a dot; -1 when none does, which is nearly always.
+            stop: Where to stop.
+        """
         mail = self._mail
         if mail is None:
             return
-        if mail.find(STUFFED, self._checked, stop) >= 0:
+        if dot >= 0 and mail.find(STUFFED, self._checked, stop) >= 0:
             plain = bytes(mail[self._checked : stop]).replace(STUFFED, UNSTUFFED)
             mail[self._checked : stop] = plain
             stop = self._checked + len(plain)

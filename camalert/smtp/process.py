@@ -63,6 +63,7 @@ class _Process:
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         self._channel.send(Ready(os.getpid()))
         opening = loop.create_task(self._open())
+        opening.add_done_callback(self._opened)
         try:
             return await self._done
         finally:
@@ -93,6 +94,12 @@ class _Process:
             factory = functools.partial(Session, self._reception, listener, loop)
             self._servers.append(await loop.create_server(factory, sock=sock, backlog=BACKLOG))
         log.info("smtp_listening", ports=[listener.port for listener in self._listeners])
+
+    def _opened(self, opening: asyncio.Task[None]) -> None:
+        """End the process when it cannot listen: a server that nobody can reach must not look healthy."""
+        error = None if opening.cancelled() else opening.exception()
+        if error is not None and not self._done.done():
+            self._done.set_exception(error)
 
     def _hear(self) -> None:
         """Read what the supervisor has to say."""

@@ -8,7 +8,6 @@ Source: RFC 5321, RFC 4954 (AUTH), RFC 3207 (STARTTLS); docs/cameras.md for what
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import contextlib
@@ -237,19 +236,18 @@ class Session(Conversation):
         """
         limit_s = self._reception.smtp.mail_seconds
         dropped_limit_bytes = DROPPED_MAILS * self._reception.max_mail_bytes
-        try:
-            async with asyncio.timeout(limit_s):
-                while not self._framer.is_mail_complete:
-                    self._more.clear()
-                    if self._has_ended:
-                        self._trouble = self._trouble or diagnosis.torn_mail(self._peer, self._framer.mail_bytes)
-                        raise Over
-                    if self._framer.dropped_bytes > dropped_limit_bytes:
-                        await self._leave(self._too_large())
-                    await self._more.wait()
-        except TimeoutError:
-            self._trouble = diagnosis.slow_mail(self._peer, limit_s)
-            await self._leave("421 4.4.2 the mail took too long")
+        self._allow(limit_s)
+        while not self._framer.is_mail_complete:
+            self._more.clear()
+            if self._has_ended:
+                self._trouble = self._trouble or diagnosis.torn_mail(self._peer, self._framer.mail_bytes)
+                raise Over
+            if self._is_late:
+                self._trouble = diagnosis.slow_mail(self._peer, limit_s)
+                await self._leave("421 4.4.2 the mail took too long")
+            if self._framer.dropped_bytes > dropped_limit_bytes:
+                await self._leave(self._too_large())
+            await self._more.wait()
         was_too_large = self._framer.dropped_bytes > 0
         mail = self._framer.take_mail()
         if was_too_large:
