@@ -53,6 +53,7 @@ class _Process:
         self._due: collections.deque[Sighting] = collections.deque()
         self._open: tuple[Sighting, MailWords] | None = None  # what waits for the writer
         self._held: int | None = None  # generation of the predecessor's Store that still has our slot
+        self._is_told = False  # whether it has
         self._generation = 0
         self._next_look_at = 0.0
         self._told: set[str] = set()
@@ -70,7 +71,7 @@ class _Process:
 
     @property
     def _is_waiting(self) -> bool:
-        return self._open is not None or self._held is not None
+        return self._open is not None or self._held is not None or not self._is_told
 
     def _timeout_s(self) -> float | None:
         if self._is_waiting:
@@ -82,6 +83,7 @@ class _Process:
             case Stored():
                 self._stored(message)
             case Ping(number):
+                self._is_told = True  # the first one follows the last `Held`
                 self._channel.send(Pong(number))
             case Held():
                 self._held = message.generation
@@ -93,11 +95,7 @@ class _Process:
     # --- looking and storing ----------------------------------------------------------------------------------------
 
     def _work(self, now: float) -> None:
-        """Store the next picture that is due; without one, look into the folder when it is time.
-
-        The first look finds nothing due, because a file has to settle first: a predecessor's open Store is known by
-        then.
-        """
+        """Store the next picture that is due; without one, look into the folder when it is time."""
         if self._due:
             self._offer(self._due.popleft(), now)
         elif now >= self._next_look_at:

@@ -46,8 +46,9 @@ class Rig:
         )
         self.child = children.start(orders)
         assert isinstance(self.next(), Ready)
-        for message in held:
+        for message in (*held, Ping(0)):  # the ping says that these were all
             self.send(message)
+        assert self.next() == Pong(0)
         return self
 
     def drop(self, name: str, content: bytes) -> Path:
