@@ -56,6 +56,7 @@ class Run:
             detector__deadline_seconds=10,
             database__busy_seconds=1,
             database__keep_alerts=1_000_000,
+            database__keep_detections=1_000_000,
             intake__wait_seconds=15,
             service__drain_seconds=5,
         )

@@ -126,7 +126,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="what the mails follow from (default: %(default)s)")
     options = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="camalert-soak-"))
-    service = ServiceUnderTest(folder / "service", database__keep_alerts=10_000_000)
+    service = ServiceUnderTest(
+        folder / "service", database__keep_alerts=10_000_000, database__keep_detections=10_000_000
+    )
     try:
         samples, problems = soak(service, options.mails, options.seed)
     finally:

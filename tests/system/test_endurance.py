@@ -23,7 +23,9 @@ def test_random_mails_under_random_blows_lose_nothing(tmp_path: Path, seconds: f
 @pytest.mark.parametrize("mails", [500, pytest.param(20_000, marks=pytest.mark.full)])
 def test_many_mails_make_no_process_grow(tmp_path: Path, mails: int) -> None:
     """Memory, descriptors, shared memory and WAL are flat once the service is warm."""
-    service = ServiceUnderTest(tmp_path / "service", database__keep_alerts=10_000_000)
+    service = ServiceUnderTest(
+        tmp_path / "service", database__keep_alerts=10_000_000, database__keep_detections=10_000_000
+    )
     try:
         samples, problems = soak.soak(service, mails, seed=1)
     finally:

@@ -31,6 +31,7 @@ class FaultedService(ServiceUnderTest):
         limits = {
             "detector__processes": 2,
             "database__keep_alerts": 100_000,
+            "database__keep_detections": 100_000,
             "decode__deadline_seconds": 2,
             "detector__deadline_seconds": 4,
             "database__busy_seconds": 1,
