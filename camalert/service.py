@@ -14,6 +14,7 @@ cv2, numpy, aiosmtpd or sqlite3, never touches a picture and never blocks: `life
 
 from __future__ import annotations
 
+import os
 import random
 import selectors
 import signal
@@ -65,6 +66,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._fleet = Fleet(self._selector, self._lose, self._hang)
         self._hung: set[str] = set()
+        self._has_terminal = os.isatty(0)  # then SIGHUP says that its window was closed, not that we shall reload
         self._age_check_at = 0.0
         self._check_at = 0.0  # when a deadline may have passed; looking at all of them for each message would cost more
         self._draw = random.Random()  # noqa: S311 - spreads restarts, guards nothing
@@ -114,7 +116,7 @@ class Supervisor:
 
     def _read_signals(self, wakeup: socket.socket) -> None:
         for number in wakeup.recv(64):
-            if number in (signal.SIGTERM, signal.SIGINT):
+            if number in (signal.SIGTERM, signal.SIGINT) or (number == signal.SIGHUP and self._has_terminal):
                 log.info("stop_asked", signal=signal.Signals(number).name)
                 self._step(lifecycle.StopAsked())
             elif number == signal.SIGHUP:
