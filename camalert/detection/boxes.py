@@ -19,10 +19,6 @@ Scores: TypeAlias = npt.NDArray[np.floating]
 SAME = 0.4  # two looks mean the same person when their boxes share this part of their union
 PART = 0.8  # a box that lies so far within a better one is a part of the same person
 
-# The network's own score at which 5 in 100 surveillance pictures without people were false alarms; measured for the
-# three efforts it lies between 0.286 and 0.306, see docs/detection.md.
-EVEN = 0.29
-
 # A box over much of the picture is rarely a person: it is what the network says of leaves, fur and dark rooms. Up to
 # this share of the picture nothing is taken off, at the second share and beyond half of the score.
 VAGUE_FROM, VAGUE_TO, VAGUE_LOSS = 0.2, 0.7, 0.5
@@ -35,10 +31,10 @@ def plausible(boxes: Boxes, frame_shape: tuple[int, int]) -> Boxes:
     return with_scores(boxes, boxes[:, 4] * (1 - loss))
 
 
-def calibrated(boxes: Boxes) -> Boxes:
-    """Shift the odds of all scores so that 0.5 is the measured working point."""
+def calibrated(boxes: Boxes, even: float) -> Boxes:
+    """Shift the odds of all scores so that the score `even` becomes 0.5."""
     scores = np.clip(boxes[:, 4], 0, 1)
-    return with_scores(boxes, scores / (scores + (1 - scores) * (EVEN / (1 - EVEN))))
+    return with_scores(boxes, scores / (scores + (1 - scores) * (even / (1 - even))))
 
 
 def with_scores(boxes: Boxes, scores: Scores) -> Boxes:

@@ -33,8 +33,9 @@ class Picodet:
 
     def people(self, frame: Frame, effort: str) -> list[Person]:
         """Return everybody found, best first, the doubtful included."""
-        found = looks.examine(self.look, frame, looks.PLANS[effort])
-        return to_people(distinct(calibrated(found)), (frame.shape[0], frame.shape[1]))
+        plan = looks.PLANS[effort]
+        found = calibrated(looks.examine(self.look, frame, plan), plan.even)
+        return to_people(distinct(found), (frame.shape[0], frame.shape[1]))
 
 
 def load_engine(name: str, detector: Detector) -> Engine:
