@@ -6,6 +6,7 @@ Optional: when Django or waitress is not installed, or the port is taken, alarms
 from __future__ import annotations
 
 import os
+import time
 from importlib.util import find_spec
 
 import structlog
@@ -14,7 +15,8 @@ from camalert.child import Context
 from camalert.errors import ConfigError, Exit
 from camalert.messages import Ping, Pong, Ready, Stop
 
-HOUSEKEEPING_S = 300.0  # between looks for small pictures whose originals are gone
+FIRST_TIDY_S = 5.0  # pictures were deleted while no site ran, too
+TIDY_S = 300.0  # between looks for small pictures whose originals are gone
 NEEDED = ("django", "waitress")
 
 log = structlog.get_logger()
@@ -32,18 +34,20 @@ def main(context: Context) -> Exit:
     site = server.start(context.config)
     log.info("review_site_ready", url=site.url)
     context.channel.send(Ready(os.getpid()))
+    tidy_at = time.monotonic() + FIRST_TIDY_S
     while site.is_serving:
-        if not context.channel.wait(HOUSEKEEPING_S):
+        if context.channel.wait(tidy_at - time.monotonic()):
+            match context.channel.receive():
+                case Ping(number):
+                    context.channel.send(Pong(number))
+                case Stop():
+                    site.close()
+                    return Exit.OK
+                case _:
+                    pass
+        if time.monotonic() >= tidy_at:
             site.tidy()
-            continue
-        match context.channel.receive():
-            case Ping(number):
-                context.channel.send(Pong(number))
-            case Stop():
-                site.close()
-                return Exit.OK
-            case _:
-                continue
+            tidy_at = time.monotonic() + TIDY_S
     return Exit.CRASH
 
 

@@ -13,6 +13,7 @@ import pytest
 from testing import household
 from testing.reviewrig import Visitor
 from testing.reviewsite import MP4, NOON, Site, running
+from testing.waiting import until
 
 pytest.importorskip("django", reason="the review extra is not installed")
 
@@ -230,6 +231,26 @@ def test_deletion_takes_alarm_detection_and_small_pictures(site: Site) -> None:
         0,
     )
     cache.close()
+
+
+def test_small_picture_of_a_row_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+    """The service's limits and other programs delete rows without telling the site."""
+    with running(tmp_path) as site:
+        row = site.rows.nobody
+        assert site.visitor().get(f"/alarms/{row}/thumbnail").status == 200
+        assert site.visitor().get(f"/alarms/{site.rows.foreign}/thumbnail").status == 200
+        home = site.home()
+        home.connection.execute("DELETE FROM alerts_alert WHERE id = ?", (row,))
+        home.close()
+
+        def kept() -> list[int]:
+            cache = sqlite3.connect(tmp_path / "review" / "thumbnails.sqlite3", timeout=10)
+            try:
+                return [found[0] for found in cache.execute("SELECT id FROM thumbnail")]
+            finally:
+                cache.close()
+
+        until(lambda: kept() == [site.rows.foreign], lambda: f"small pictures of {kept()} are kept")
 
 
 def test_form_works_without_a_script(site: Site) -> None:

@@ -268,7 +268,7 @@ async function look() {
   if (news.count) {
     document.getElementById("empty").hidden = true;
     merge(news.added, true);
-    document.getElementById("live").setAttribute("aria-label", `${news.count} new`);
+    document.getElementById("live").textContent = `${news.count} new picture${news.count === 1 ? "" : "s"}`;
   }
   showChoice();
 }
