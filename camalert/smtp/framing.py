@@ -124,7 +124,8 @@ class Framer:
                 self._dropped_bytes += len(mail)
                 mail.clear()
             return
-        open_end = next((len(beginning) for beginning in _BEGINNINGS if mail.endswith(beginning)), 0)
+        # Only what is not final counts: dots undone before must not look like the beginning of an end.
+        open_end = next((len(start) for start in _BEGINNINGS if mail.endswith(start, self._checked)), 0)
         self._undo_dots(dot, len(mail) - open_end)
         if self._dropped_bytes or len(mail) > self._max_mail_bytes + 2:
             self._dropped_bytes += self._checked
