@@ -36,16 +36,3 @@ def explain(frame: Frame, examination: Examination, camera: Camera) -> Frame:
         is_plain = ruling.rule in (Rule.COUNTED, Rule.DOUBTFUL)
         draw_label(drawn, ruling.person, colour, "" if is_plain else f" {ruling.rule.value}")
     return drawn
-
-
-def lines(examination: Examination, camera: Camera) -> list[str]:
-    """Return the same in words: the verdict, and each person found with the rule that decided."""
-    told = [
-        f"{examination.engine}, {examination.model}, effort {examination.effort}, {examination.detect_ms:.0f} ms",
-        f"camera {camera.name or '(none)'}: {examination.reason}",
-    ]
-    told += [f"area {area.name or '(unnamed)'} ({area.rule}): {area.points}" for area in camera.area]
-    for ruling in examination.rulings[:MOST_BOXES]:
-        box = ruling.person
-        told.append(f"{box.width}x{box.height} px at {box.x},{box.y}: {ruling.rule.value} ({ruling.words})")
-    return told

@@ -27,7 +27,7 @@ examples:
   camalert detect garage.jpg
   camalert detect snapshots/ --out marked/            annotated copies, to look at
   camalert detect snapshots/ --json > found.jsonl     one line a picture, for programs
-  camalert detect garage.jpg --camera garage --explain
+  camalert detect garage.jpg --camera garage --explain    why, in words and as a picture in explained/
 
 --json prints for each picture: file, people (each with box [x, y, width, height] in pixels and score), score (the best
 found, even below the threshold), and the size that the boxes refer to. A picture that cannot be read has `error`.
@@ -36,6 +36,7 @@ exit codes: 0 all examined, 1 some could not be read, 78 the configuration or th
 
 # Loading the engine takes about as long as examining this many pictures, so fewer are not shared out.
 PICTURES_A_PROCESS = 8
+EXPLAINED_FOLDER = Path("explained")  # where --explain draws unless --out says so
 EXPLAINED = 8  # of those found, best first: what follows is noise far below any threshold
 
 
@@ -46,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, help="write copies with the people marked into this folder")
     parser.add_argument("--min-score", metavar="X", type=_score, help="count people from this score on (0 to 1)")
     parser.add_argument("--camera", metavar="NAME", default="", help="apply the settings of this [[camera]]")
-    parser.add_argument("--explain", action="store_true", help="say for each person found which rule decided")
+    parser.add_argument(
+        "--explain", action="store_true", help="say for each person found which rule decided, and draw it"
+    )
     parser.add_argument("--engine", choices=("auto", "openvino", "opencv", "hog"), help="instead of the configured one")
     parser.add_argument("--effort", choices=("fast", "balanced", "thorough"), help="instead of the configured one")
     parser.add_argument("--processes", metavar="N", type=int, default=0, help="how many (default: as many as it pays)")
@@ -61,12 +64,15 @@ def run(arguments: argparse.Namespace) -> int:
     config = _wanted(configuration(arguments).config, arguments)
     files = expand(arguments.pictures)
     taken: set[str] = set()
-    if arguments.out:
-        _make_folder(arguments.out)
-    jobs = [Job(str(file), str(arguments.out / copy_name(file, taken)) if arguments.out else "") for file in files]
+    folder = arguments.out or (EXPLAINED_FOLDER if arguments.explain else None)
+    if folder:
+        _make_folder(folder)
+    jobs = [Job(str(file), str(folder / copy_name(file, taken)) if folder else "") for file in files]
     cores = len(os.sched_getaffinity(0))
     processes = arguments.processes or max(1, min(cores, len(files) // PICTURES_A_PROCESS))
-    workforce = Workforce(Order(config, arguments.camera), EngineChoice(candidates(config.detector)), processes)
+    workforce = Workforce(
+        Order(config, arguments.camera, arguments.explain), EngineChoice(candidates(config.detector)), processes
+    )
 
     reports: dict[int, dict[str, Any]] = {}
     printed, failures = 0, 0

@@ -16,9 +16,9 @@ from typing import Any
 
 import cv2
 
-from camalert import annotation, frames
+from camalert import annotation, explanation, frames
 from camalert.config import Config
-from camalert.detection import selftest
+from camalert.detection import rules, selftest
 from camalert.detection.engines import load_engine
 from camalert.detection.examiner import Examiner, FileResult, examine_file
 from camalert.errors import CamalertError, Exit
@@ -30,6 +30,7 @@ class Order:
 
     config: Config
     camera: str = ""
+    is_explaining: bool = False  # copies show the camera's areas and what was left out, not only who counts
 
 
 def main(pipe: Connection, order: Order, engine_name: str) -> None:
@@ -59,7 +60,11 @@ def _examine(file: str, copy: str, examiner: Examiner, order: Order) -> dict[str
     result = examine_file(Path(file), examiner, order.camera)
     report = _report(result)
     if copy:
-        drawn = annotation.annotate(result.frame, result.people)
+        if order.is_explaining:
+            camera = rules.camera_of(order.config, order.camera)
+            drawn = explanation.explain(result.frame, result.examination, camera)
+        else:
+            drawn = annotation.annotate(result.frame, result.people)
         jpeg = frames.encode_jpeg(drawn, order.config.detector.jpeg_quality, drawn.nbytes + 65_536)
         try:
             Path(copy).write_bytes(jpeg)
