@@ -140,7 +140,7 @@ class Decode:
     """How pictures become frames."""
 
     processes: int = key(0, low=0, high=256)  # 0: half the detectors, at least 1
-    max_pixels: int = key(64_000_000, low=76_800, high=500_000_000, unit="px")
+    max_pixels: int = key(64_000_000, low=76_800, high=134_217_728, unit="px")  # the top is `frames.WALL_PX`
     deadline_seconds: float = key(15.0, low=1, high=300, unit="s")
     memory_bytes: int = key(2_147_483_648, low=268_435_456, high=68_719_476_736, unit="bytes")
 
