@@ -161,6 +161,7 @@ class _Turn:
             State.STARTING,
             deadline=self.now + child.spec.ready_s,
             started_at=self.now,
+            was_ready=False,
             restarts=child.restarts + (child.started_at > 0),
             rung=Rung.NONE,
             is_blameless=False,
@@ -170,7 +171,7 @@ class _Turn:
     def become_ready(self, name: str) -> None:
         child = self.service.children[name]
         if child.state is State.STARTING:
-            self._set(child, State.READY, deadline=None, reason="")
+            self._set(child, State.READY, deadline=None, reason="", was_ready=True)
             if name in self.service.replacing:
                 self._forget_replacing(name)
 

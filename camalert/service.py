@@ -195,7 +195,7 @@ class Supervisor:
         elif crew:
             outcome = messages.Outcome.HUNG if name in self._hung else messages.Outcome.DIED
             self._send(self._dispatch.worker_gone(crew, name, outcome, code))
-        is_engine = role is Role.DETECTOR and before.state is State.STARTING
+        is_engine = role is Role.DETECTOR and not before.was_ready
         if is_engine and self._engine.fall_back(code, child.engine):
             log.warning("engine_replaced", engine=self._engine.name, failed=child.engine, exit=words)
             is_blameless = True

@@ -80,6 +80,7 @@ class Child:
     is_blameless: bool = False  # the end to come is a picture's fault or our wish: start again at once
     history: restart.History = field(default_factory=restart.History)
     started_at: float = 0.0
+    was_ready: bool = False  # since its latest start
     restarts: int = 0
     reason: str = ""
 

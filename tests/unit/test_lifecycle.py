@@ -178,6 +178,22 @@ def test_child_that_closed_its_channel_and_stays_is_aborted() -> None:
     assert life.service.children["smtp"].reason == "it closed its channel"
 
 
+def test_child_is_known_to_have_been_ready_however_it_ends() -> None:
+    """An engine is judged by whether its detector ever worked, not by what was noticed first of its end."""
+    life = Life()
+    life.on(Begin(), Lost("detector-1"))
+    assert not life.service.children["detector-1"].was_ready
+
+    life.on(Ended("detector-1", -4))
+    life.on(TimePassed(), after_s=1.0)
+    life.on(BecameReady("detector-1"), Lost("detector-1"))
+    assert life.service.children["detector-1"].was_ready
+
+    life.on(Ended("detector-1", -4))
+    life.on(TimePassed(), after_s=2.0)
+    assert not life.service.children["detector-1"].was_ready
+
+
 def test_child_not_ready_in_time_is_aborted() -> None:
     """A child that never comes up is told from one that crashed."""
     life = Life()
