@@ -88,6 +88,7 @@ def _start() -> subprocess.Popen[bytes]:
         "PATH": os.defpath,
         "PYTHONPATH": str(Path(camalert.__file__).parents[1]),
         "OPENCV_IO_MAX_IMAGE_PIXELS": str(WALL_PX),
+        "OPENBLAS_NUM_THREADS": "1",  # else it reserves address space for each core, which the limit would count
     }
     process = subprocess.Popen(
         [sys.executable, "-P", "-s", "-m", "camalert.review.shrink"],
