@@ -26,7 +26,7 @@ from testing.audit import Record, audit
 from testing.burst import Burst
 from testing.service import SHM, ServiceUnderTest
 
-BATCH_MAILS = 100
+BATCH_MAILS = 50
 CONNECTIONS = 5
 WARM_UP = 0.3  # of the mails: caches, arenas and pools fill first
 GROWTH = 0.05  # that is allowed after it

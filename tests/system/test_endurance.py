@@ -20,7 +20,7 @@ def test_random_mails_under_random_blows_lose_nothing(tmp_path: Path, seconds: f
     assert run.blows
 
 
-@pytest.mark.parametrize("mails", [500, pytest.param(20_000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("mails", [300, pytest.param(20_000, marks=pytest.mark.full)])
 def test_many_mails_make_no_process_grow(tmp_path: Path, mails: int) -> None:
     """Memory, descriptors, shared memory and WAL are flat once the service is warm."""
     service = ServiceUnderTest(
