@@ -86,8 +86,6 @@ def run(orders: Orders, channel_socket: socket.socket) -> None:
 
 
 def _run(orders: Orders, channel_socket: socket.socket) -> int:
-    # numpy's OpenBLAS would start a thread a core, each with its share of a decoder's limited address space.
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     faulthandler.enable()  # a hung child gets SIGABRT and writes its stacks, in C, wherever it hangs
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the supervisor decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # blocked by the supervisor until here
