@@ -58,6 +58,7 @@ class Conversation(SMTP, asyncio.BufferedProtocol):
         self._peer = ""
         self._refusal = ""
         self._recipients: list[str] = []
+        self._acknowledged: set[str] = set()  # digests of this session's mails that got a 250
         self._sender: str | None = None
         super().__init__(
             None, hostname=reception.smtp.hostname, enable_SMTPUTF8=True, auth_require_tls=False, loop=loop

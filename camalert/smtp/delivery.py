@@ -6,6 +6,7 @@ Mechanism: runs in the event loop of the smtp process; the reading itself is `ca
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ import structlog
 from camalert.config import Config
 from camalert.errors import MailError
 from camalert.mail import pictures, reader
-from camalert.mail.envelope import Envelope
+from camalert.mail.envelope import DIGEST_BYTES, Envelope
 from camalert.mail.reader import Reading
 from camalert.mail.rules import Rules
 from camalert.messages import StoreCode
@@ -55,9 +56,14 @@ class Delivery:
         self._desk = desk
         self._notes = notes
 
-    async def deliver(self, parcel: Parcel, envelope: Envelope) -> str:
+    async def deliver(self, parcel: Parcel, envelope: Envelope, acknowledged: set[str]) -> str:
         """Deliver one mail, and free its bytes as soon as the slot has its pictures.
 
+        Args:
+            parcel: The mail.
+            envelope: Who sent it to whom.
+            acknowledged: The digests of the session's mails that got a 250; this one's is added. A client that sends
+                the same bytes after it was told that they arrived means it: no lost answer, so no repeat.
         Returns: The reply for the client; 250 only for what is committed, or needs no row.
         """
         mail_bytes = parcel.mail_bytes
@@ -71,7 +77,7 @@ class Delivery:
             return self._not_stored(envelope.peer, "all intake slots are taken: the database is too slow or locked")
         is_stored = False
         try:
-            words = self._fill(slot, reading, mail_bytes)
+            words = self._fill(slot, _meant_again(reading, acknowledged), mail_bytes)
             del reading
             parcel.free()
             if not words.pictures:
@@ -86,7 +92,10 @@ class Delivery:
                 stored = await asyncio.shield(answer)
         except TimeoutError:
             return self._not_stored(envelope.peer, f"the writer did not answer within {self._intake.wait_seconds:g} s")
-        return self._reply(StoreCode(stored.code), words, mail_bytes, time.time() - received_utc, stored.first_id)
+        reply = self._reply(StoreCode(stored.code), words, mail_bytes, time.time() - received_utc, stored.first_id)
+        if reply == TAKEN:
+            acknowledged.add(words.digest)
+        return reply
 
     @property
     def _largest_bytes(self) -> int:
@@ -156,6 +165,13 @@ class Delivery:
         )  # fmt: skip
         self._notes.mail("mail_stored", words.peer, words.camera, len(words.pictures))
         return TAKEN
+
+
+def _meant_again(reading: Reading, acknowledged: set[str]) -> Reading:
+    """Give a mail that its session has had acknowledged before a digest that no other mail has."""
+    if reading.words.digest not in acknowledged:
+        return reading
+    return replace(reading, words=replace(reading.words, digest=os.urandom(DIGEST_BYTES).hex()))
 
 
 def _count(found: tuple[PictureWords, ...]) -> int:

@@ -157,9 +157,9 @@ class Reception:
         """Wrap a session's complete mail for delivery; nobody else may keep it, or its memory would not come free."""
         return Parcel(mail, lambda: self._free(guest))
 
-    async def deliver(self, parcel: Parcel, envelope: Envelope) -> str:
+    async def deliver(self, parcel: Parcel, envelope: Envelope, acknowledged: set[str]) -> str:
         """Deliver a mail; returns the reply."""
-        return await self._delivery.deliver(parcel, envelope)
+        return await self._delivery.deliver(parcel, envelope, acknowledged)
 
     def is_over_rate(self, peer: str) -> bool:
         """Tell whether an address has sent more mails than it may."""

@@ -215,7 +215,7 @@ class Session(Conversation):
             self._reception.mail_grew(self, self._framer.mail_bytes)  # of a client that did not wait for 354
             await self.push("354 end with a dot on a line of its own")
             parcel = self._reception.parcel(self, await self._received())
-            reply = await self._reception.deliver(parcel, envelope)
+            reply = await self._reception.deliver(parcel, envelope, self._acknowledged)
         except _TooLarge:
             reply = self._too_large()
         finally:
