@@ -51,9 +51,9 @@ def test_picture_too_large_for_the_decoders_memory_fails_alone(
     make_service: Callable[..., ServiceUnderTest],
 ) -> None:
     """A decoder that dies of a picture is tried with it once more; then the alert is failed, and others go on."""
-    service = make_service(decode__max_pixels=500_000_000, decode__memory_bytes=268_435_456).start()
+    service = make_service(decode__max_pixels=134_217_728, decode__memory_bytes=268_435_456).start()
 
-    assert service.send([hostile.bomb_png(1, 20_000, 20_000)], "bomb")[0] == 250
+    assert service.send([hostile.bomb_png(1, 11_000, 11_000)], "bomb")[0] == 250
     assert service.send([pictures.person_jpeg()], "person")[0] == 250
     service.wait_examined()
 
