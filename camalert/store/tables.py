@@ -106,9 +106,9 @@ FIRST_VERSION = (
     outcome TEXT,                       -- 'person', 'nobody', 'failed', 'unexamined'; NULL: pending or not ours
     {_VERDICT})""",
     "CREATE INDEX camalert_alert_camera ON camalert_alert (camera, timestamp, alert_id)",
-    "CREATE INDEX camalert_alert_timestamp ON camalert_alert (timestamp, alert_id)",
+    # With the score, so that a list from some score on is read newest first without a look at the rows left out.
+    "CREATE INDEX camalert_alert_timestamp ON camalert_alert (timestamp, alert_id, best_score)",
     "CREATE INDEX camalert_alert_outcome ON camalert_alert (outcome, timestamp, alert_id) WHERE outcome IS NOT NULL",
-    "CREATE INDEX camalert_alert_score ON camalert_alert (best_score, alert_id) WHERE best_score IS NOT NULL",
     "CREATE INDEX camalert_alert_unreviewed ON camalert_alert (timestamp, alert_id) WHERE reviewed_utc IS NULL",
     "CREATE INDEX camalert_alert_marked ON camalert_alert (timestamp, alert_id) WHERE mark IS NOT NULL",
     f"""CREATE TABLE camalert_detect (
@@ -121,8 +121,7 @@ FIRST_VERSION = (
     received_utc REAL, taken_utc REAL,
     {_VERDICT})""",
     "CREATE INDEX camalert_detect_camera ON camalert_detect (camera, timestamp, detect_id)",
-    "CREATE INDEX camalert_detect_timestamp ON camalert_detect (timestamp, detect_id)",
-    "CREATE INDEX camalert_detect_score ON camalert_detect (best_score, detect_id)",
+    "CREATE INDEX camalert_detect_timestamp ON camalert_detect (timestamp, detect_id, best_score)",
     "CREATE INDEX camalert_detect_unreviewed ON camalert_detect (timestamp, detect_id) WHERE reviewed_utc IS NULL",
     "CREATE INDEX camalert_detect_marked ON camalert_detect (timestamp, detect_id) WHERE mark IS NOT NULL",
     "CREATE INDEX camalert_detect_mail ON camalert_detect (mail)",

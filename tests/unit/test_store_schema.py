@@ -60,6 +60,19 @@ def test_prepare_twice_changes_nothing(connection: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize("table", BOTH, ids=lambda table: table.name)
+@pytest.mark.parametrize("condition", ["", "WHERE best_score >= 0.5", "WHERE camera = 'x' AND best_score >= 0.5"])
+def test_lists_are_read_in_their_order(connection: sqlite3.Connection, table: Reviewed, condition: str) -> None:
+    """A page of the newest rows is read by an index, whatever the filter; never all rows, to be sorted then."""
+    prepare(connection)
+
+    plan = connection.execute(
+        f"EXPLAIN QUERY PLAN SELECT * FROM {table.facts} {condition} ORDER BY timestamp DESC, {table.key} DESC LIMIT 9"
+    ).fetchall()
+
+    assert [step[3] for step in plan if "USING INDEX" not in step[3]] == []
+
+
+@pytest.mark.parametrize("table", BOTH, ids=lambda table: table.name)
 def test_inserts_by_anyone_keep_exactly_the_newest_rows(connection: sqlite3.Connection, table: Reviewed) -> None:
     """Without pending rows the table holds exactly the newest N after each insert."""
     prepare(connection, alerts=5, detections=5)
