@@ -6,6 +6,7 @@ media type, because cameras send `application/octet-stream`; a kind that is not 
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 
 from camalert.errors import FrameError
 from camalert.mail.magic import HEAD_BYTES, PICTURES, kind_of
+
+MAX_BLOCKS = 2000  # looked at for one header: a JPEG has a dozen, a PNG some hundred, a hostile file millions
 
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")  # ends entropy-coded data; not stuffing, not a restart
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # frame headers: not DHT, JPG, DAC
@@ -105,7 +108,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _read_jpeg(data: bytes) -> Header | None:
     orientation = 1
-    for marker, start, stop in _segments(data):
+    for marker, start, stop in itertools.islice(_segments(data), MAX_BLOCKS):
         if marker == _APP1 and data[start + 2 : start + 8] == b"Exif\0\0":
             orientation = _read_orientation(data[start + 8 : stop])
         elif marker in _SOF:
@@ -117,7 +120,9 @@ def _read_jpeg(data: bytes) -> Header | None:
 def _read_png(data: bytes) -> Header | None:
     width, height = struct.unpack_from(">II", data, 16)
     orientation, position = 1, 8
-    while position + 8 <= len(data):
+    for _ in range(MAX_BLOCKS):
+        if position + 8 > len(data):
+            break
         length, name = struct.unpack_from(">I4s", data, position)
         if name == b"eXIf":
             orientation = _read_orientation(data[position + 8 : position + 8 + length])
@@ -130,7 +135,9 @@ def _read_png(data: bytes) -> Header | None:
 def _read_webp(data: bytes) -> Header | None:
     size: tuple[int, int] | None = None
     orientation, position = 1, 12
-    while position + 8 <= len(data):
+    for _ in range(MAX_BLOCKS):
+        if position + 8 > len(data):
+            break
         name, length = struct.unpack_from("<4sI", data, position)
         body = position + 8
         if name == b"VP8X":

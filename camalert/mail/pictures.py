@@ -11,11 +11,12 @@ import urllib.parse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from camalert.errors import MailError
+from camalert.errors import FrameError, MailError
 from camalert.mail import transfer
-from camalert.mail.magic import CLIPS, HEAD_BYTES, kind_of, size_px
+from camalert.mail.magic import CLIPS, HEAD_BYTES, kind_of
 from camalert.mail.parts import Leaf
 from camalert.mail.region import Region
+from camalert.pictures import read_header
 from camalert.words import PictureWords
 
 LOGO_PX = 64  # what is smaller on a side is a signature's logo; no camera's picture is
@@ -205,9 +206,14 @@ def _not_a_picture(kind: str, data: memoryview) -> str:
     """Return why this is no picture for the owner, "" when it is one."""
     if not data:
         return "an empty picture"
-    size = None if kind in CLIPS else size_px(data, kind)
-    if size is not None and min(size) < LOGO_PX:
-        return f"a logo of {size[1]}x{size[0]} px"
+    if kind in CLIPS:
+        return ""
+    try:
+        header = read_header(data)
+    except FrameError:
+        return ""  # whether there is a picture in it, is for the decoder to find out
+    if min(header.width_px, header.height_px) < LOGO_PX:
+        return f"a logo of {header.width_px}x{header.height_px} px"
     return ""
 
 

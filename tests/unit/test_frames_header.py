@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camalert.errors import FrameError
-from camalert.pictures import Header, complete_jpeg, identify, read_header
+from camalert.pictures import MAX_BLOCKS, Header, complete_jpeg, identify, read_header
 
 FRAME = np.zeros((30, 50, 3), np.uint8)
 
@@ -93,6 +93,18 @@ def test_read_header_of_any_bytes_answers_or_refuses(noise, suffix, cut):
             continue
         assert header.width_px > 0
         assert header.height_px > 0
+
+
+def test_read_header_looks_at_a_bounded_number_of_blocks():
+    """The mail server reads headers too: a file of nothing but empty blocks ends the search, not the server."""
+    jpeg, webp = encode(".jpg"), encode(".webp")
+
+    for bomb in (
+        jpeg[:2] + b"\xff\xfe\x00\x02" * MAX_BLOCKS + jpeg[2:],
+        webp[:12] + struct.pack("<4sI", b"JUNK", 0) * MAX_BLOCKS + webp[12:],
+    ):
+        with pytest.raises(FrameError, match="before its size"):
+            read_header(bomb)
 
 
 def test_complete_jpeg_leaves_a_whole_one_alone():

@@ -21,7 +21,7 @@ from camalert.config import Camera, Match
 from camalert.errors import MailError
 from camalert.mail import pictures, reader
 from camalert.mail.envelope import Envelope, digest
-from camalert.mail.magic import kind_of, size_px
+from camalert.mail.magic import kind_of
 from camalert.mail.rules import Rules
 
 NOW = 1_700_000_000.0
@@ -185,19 +185,6 @@ def test_buffer_too_small_is_an_error_and_not_an_overrun() -> None:
 def test_magic_bytes_name_the_kind(head: bytes, kind: str) -> None:
     """Only what a decoder may see is a picture or a clip; a playlist never is."""
     assert kind_of(head) == kind
-
-
-@pytest.mark.parametrize("width", [64, 320, 1024])
-def test_size_is_read_from_the_header(width: int) -> None:
-    """Height and width in px of a real JPEG."""
-    assert size_px(samples.unique_jpeg(1, width), "jpeg") == (width * 3 // 4, width)
-
-
-@given(st.binary(max_size=300), st.sampled_from(["jpeg", "png", "gif", "bmp", "webp", "mp4"]))
-def test_size_of_any_bytes_is_a_size_or_none(data: bytes, kind: str) -> None:
-    """No header makes the reading of sizes fail."""
-    size_px(data, kind)
-    size_px(b"\xff\xd8\xff" + data, kind)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
