@@ -18,6 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,7 +39,7 @@ ROUND_S = 0.5
 INSERT = "INSERT INTO alerts_alert (subject, timestamp, snapshot) VALUES (?, ?, ?)"
 
 
-class Side:
+class Side(ABC):
     """One of the two sides: a database in the common state, and how it commits a group."""
 
     def __init__(self, config: Config, picture: bytes) -> None:
@@ -59,9 +60,9 @@ class Side:
             self.commit_s.append(time.perf_counter() - started)
             self.busy_s += self.commit_s[-1]
 
+    @abstractmethod
     def commit(self) -> int:
         """Commit one group and return its pictures."""
-        raise NotImplementedError
 
     @property
     def rate(self) -> float:
