@@ -11,7 +11,7 @@ Start the service in the foreground: receive alarm mails, keep the pictures, fin
 
 On a terminal it first shows where to point the cameras, then a line for each thing that happens; elsewhere it writes
 JSON lines. Ctrl-C (SIGTERM, SIGINT) finishes what is begun and ends it; a second one does not wait. SIGHUP reads the
-configuration again."""
+configuration again; on a terminal it means that the window was closed, and ends the service."""
 
 EXAMPLES = """\
 examples:
