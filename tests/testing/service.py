@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,8 @@ from testing.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 SHM = Path("/dev/shm")
+# A test run that is killed takes its services with it, where util-linux has the tool for it.
+_WITH_US = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
 
 
 class ServiceUnderTest:
@@ -59,7 +62,7 @@ class ServiceUnderTest:
         self._lines_before = len(self.events())
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.command, "--config", str(self.folder / "config.toml")],
+                [*_WITH_US, *self.command, "--config", str(self.folder / "config.toml")],
                 stderr=log,
                 stdout=log,
                 stdin=subprocess.DEVNULL,
