@@ -70,6 +70,14 @@ def lines(status: Status, now_utc: float, words: str, last: Sequence[LastAlarm])
     ]  # fmt: skip
 
 
+def camera_lines(status: Status, now_utc: float) -> list[str]:
+    """Return what `camalert status --cameras` prints: of each camera the last that was heard, and what went wrong."""
+    if not status.cameras:
+        return ["no camera has sent a mail yet; docs/cameras.md says how to set one up"]
+    heads = ["camera", "", "sign of life", "mail", "picture", "last failure"]
+    return _table([heads, *(_camera_times(camera, now_utc) for camera in status.cameras)])
+
+
 def _figures(status: Status, now_utc: float) -> list[list[str]]:
     return [
         ["running since", f"{_span(now_utc - status.started_utc)}, pid {status.pid}"],
@@ -83,14 +91,25 @@ def _figures(status: Status, now_utc: float) -> list[list[str]]:
     ]  # fmt: skip
 
 
+def _camera_times(camera: CameraStatus, now_utc: float) -> list[str]:
+    moments = (camera.last_sign_utc, camera.last_mail_utc, camera.last_picture_utc)
+    return [
+        camera.name, "SILENT" if camera.is_silent else "",
+        *(_ago(now_utc - at_utc) if at_utc else "never" for at_utc in moments),
+        _failure(camera, now_utc) or "none",
+    ]  # fmt: skip
+
+
 def _camera(camera: CameraStatus, now_utc: float) -> list[str]:
     heard = f"last picture {_ago(now_utc - camera.last_picture_utc)}" if camera.last_picture_utc else "no picture yet"
     if not camera.last_picture_utc and camera.last_mail_utc:
         heard = f"last mail {_ago(now_utc - camera.last_mail_utc)}"
-    failure = ""
-    if camera.last_failure_utc:
-        failure = f"failed {_ago(now_utc - camera.last_failure_utc)}: {camera.last_failure}"
-    return [camera.name, "SILENT" if camera.is_silent else "", heard, failure]
+    failure = _failure(camera, now_utc)
+    return [camera.name, "SILENT" if camera.is_silent else "", heard, f"failed {failure}" if failure else ""]
+
+
+def _failure(camera: CameraStatus, now_utc: float) -> str:
+    return f"{_ago(now_utc - camera.last_failure_utc)}: {camera.last_failure}" if camera.last_failure_utc else ""
 
 
 def _section(title: str, rows: Iterable[list[str]]) -> list[str]:

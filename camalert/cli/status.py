@@ -14,7 +14,7 @@ from camalert import status
 from camalert.cli.options import add_configuration, configuration
 from camalert.errors import StatusError, StoreError
 from camalert.logline import printable
-from camalert.statusview import Health, LastAlarm, health, lines
+from camalert.statusview import Health, LastAlarm, camera_lines, health, lines
 from camalert.store.connection import open_reader
 
 DESCRIPTION = """\
@@ -25,6 +25,7 @@ It reads the status file that the running service writes, and the database, read
 EXAMPLES = """\
 examples:
   camalert status
+  camalert status --cameras
   camalert status --json | jq .cameras
   camalert status >/dev/null || notify-the-owner
 
@@ -42,7 +43,12 @@ FROM camalert_alert ORDER BY alert_id DESC LIMIT ?"""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_configuration(parser)
-    parser.add_argument("--json", action="store_true", help="print the status file's contents with the judgement")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print the status file's contents with the judgement")
+    form.add_argument(
+        "--cameras", action="store_true",
+        help="only the cameras: last sign of life, last mail, last picture, last failure and why",
+    )  # fmt: skip
     parser.add_argument(
         "--latest", metavar="N", type=int, default=LATEST, help=f"how many alarms to list (default: {LATEST})"
     )
@@ -64,6 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         facts = {"health": judgement.name.lower(), "words": words, **json.loads(found.encode())}
         _print(json.dumps(facts, ensure_ascii=False, indent=1))
+        return judgement
+    if arguments.cameras:
+        _print("\n".join(printable(line) for line in camera_lines(found, now_utc)))
         return judgement
     latest, complaint = _latest(Path(config.database.path), arguments.latest)
     _print("\n".join(printable(line) for line in lines(found, now_utc, words, latest)))

@@ -45,3 +45,19 @@ def test_status_of_running_service_is_readable_and_json(configured: Path, capsys
     assert "Running: 0 alarms today" in text
     assert "latest alarms: there is no database" in text
     assert (facts["health"], facts["pid"]) == ("good", os.getpid())
+
+
+def test_status_of_cameras_lists_them_alone(configured: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --cameras there is a line for each camera and nothing else."""
+    now_utc = time.time()
+    cameras = (status.CameraStatus("garage", now_utc, last_failure_utc=now_utc, last_failure="switch SSL off"),)
+    shown = status.Status("1.0", "camalert", os.getpid(), now_utc, now_utc, "running", now_utc, cameras=cameras)
+    status.write(configured.parent / "run", shown)
+
+    code = main(["status", "--cameras", "--config", str(configured)])
+    text = capsys.readouterr().out
+
+    assert code == 0
+    assert "garage" in text
+    assert "switch SSL off" in text
+    assert "latest alarms" not in text

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from camalert.status import CameraStatus, ChildStatus, Status, Trouble
-from camalert.statusview import Health, LastAlarm, health, lines
+from camalert.statusview import Health, LastAlarm, camera_lines, health, lines
 
 NOW_UTC = 1_000_000.0
 RUNNING = Status(
@@ -66,3 +66,26 @@ def test_lines_show_everything_once() -> None:
         "5 seconds ago  database_busy  locked by another program",
     ):
         assert expected in text
+
+
+def test_camera_lines_say_of_each_camera_what_was_last() -> None:
+    """Sign of life, mail, picture and failure stand in columns of their own; what never was is called so."""
+    never_mailed = CameraStatus("shed", NOW_UTC - 60, last_failure_utc=NOW_UTC - 60, last_failure="switch SSL off")
+    status = replace(
+        RUNNING, cameras=(CameraStatus("garage", NOW_UTC - 300, NOW_UTC - 300, NOW_UTC - 7200), never_mailed)
+    )
+
+    heads, garage, shed = camera_lines(status, NOW_UTC)
+
+    assert heads.split("  ")[1] == "camera"
+    assert [word.strip() for word in garage.split("  ") if word.strip()] == [
+        "garage", "5 minutes ago", "5 minutes ago", "2 hours ago", "none",
+    ]  # fmt: skip
+    assert [word.strip() for word in shed.split("  ") if word.strip()] == [
+        "shed", "60 seconds ago", "never", "never", "60 seconds ago: switch SSL off",
+    ]  # fmt: skip
+
+
+def test_camera_lines_without_camera_say_where_to_read_on() -> None:
+    """An empty list is a sentence, not nothing."""
+    assert "docs/cameras.md" in camera_lines(RUNNING, NOW_UTC)[0]
