@@ -15,6 +15,7 @@ from camalert.cli.picturefiles import copy_name, expand
 from camalert.cli.progress import Progress
 from camalert.config import Config
 from camalert.detection.choice import candidates
+from camalert.detection.rules import camera_of
 from camalert.engines import EngineChoice
 from camalert.errors import CamalertError, Exit
 
@@ -62,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     from camalert.cli.workforce import Job, Workforce
 
     config = _wanted(configuration(arguments).config, arguments)
+    if arguments.camera and camera_of(config, arguments.camera) not in config.camera:
+        sys.stderr.write(f"camalert: no [[camera]] is named {arguments.camera!r}: what holds for all is applied\n")
     files = expand(arguments.pictures)
     taken: set[str] = set()
     folder = arguments.out or (EXPLAINED_FOLDER if arguments.explain else None)

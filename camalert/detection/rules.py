@@ -72,7 +72,13 @@ def explain(rulings: Sequence[Ruling], best_score: float, threshold: float) -> s
         return "nobody counted: " + "; ".join(ruling.words for ruling in left_out[:3])
     if not rulings:
         return f"nobody found: best score {best_score:.2f}, threshold {threshold:.2f}"
-    return f"nobody counted: best score {best_score:.2f} is below the threshold {threshold:.2f}"
+    return f"nobody counted: best score {_below(best_score, threshold)}"
+
+
+def _below(score: float, threshold: float) -> str:
+    """Say that a score is below the threshold, with as many digits as tell the two apart."""
+    digits = next((digits for digits in (2, 3, 4) if f"{score:.{digits}f}" != f"{threshold:.{digits}f}"), 5)
+    return f"{score:.{digits}f} is below the threshold {threshold:.{digits}f}"
 
 
 def feet(person: Person, frame_shape: tuple[int, int]) -> Point:
@@ -83,7 +89,7 @@ def feet(person: Person, frame_shape: tuple[int, int]) -> Point:
 
 def _rule(person: Person, camera: Camera, threshold: float, frame_shape: tuple[int, int]) -> Ruling:
     if person.score < threshold:
-        return Ruling(person, Rule.DOUBTFUL, f"{person.score:.2f} is below the threshold {threshold:.2f}")
+        return Ruling(person, Rule.DOUBTFUL, _below(person.score, threshold))
     tall = 100 * person.height / frame_shape[0]
     who = f"{person.score:.2f}, {tall:.0f} % tall,"
     if tall < camera.min_person_height_percent:

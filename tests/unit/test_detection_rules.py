@@ -56,6 +56,7 @@ def test_feet_are_the_lower_middle_in_per_cent():
     [
         ((), {}, "nobody found: best score 0.00, threshold 0.50"),
         ((0.4, 0.2), {}, "nobody counted: best score 0.40 is below the threshold 0.50"),
+        ((0.4968,), {}, "nobody counted: best score 0.497 is below the threshold 0.500"),
         ((0.9, 0.7, 0.2), {}, "2 people counted: best score 0.90, threshold 0.50"),
         ((0.9,), {}, "1 person counted: best score 0.90, threshold 0.50"),
         ((0.9, 0.2), {"area": (Area("road", "ignore", RIGHT.points),)}, "in the ignored area 'road'"),
