@@ -74,7 +74,9 @@ def _plan(arguments: argparse.Namespace) -> Takeover:
     if refusal and not arguments.move:
         raise CamalertError(refusal)
     if arguments.move and database.exists():
-        raise CamalertError(f"{database} exists already: move it away first, or leave out --move")
+        raise CamalertError(
+            f"{database} exists already: stop camalert and move it away with its -wal and -shm, or leave out --move"
+        )
     return Takeover(
         original=original,
         rows=rows,

@@ -22,6 +22,16 @@ import contextlib, sqlite3, sys
 with contextlib.closing(sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)) as database:
     print(database.execute(f"SELECT count(*) FROM {sys.argv[2]}").fetchone()[0])
 """
+# The original's tables with one row.
+ORIGINAL_DATABASE = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+for name in ("alerts_alert", "alerts_detect"):
+    database.execute(f'CREATE TABLE "{name}" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, '
+        '"subject" varchar(200) NOT NULL, "timestamp" datetime NOT NULL, "snapshot" BLOB NOT NULL)')
+database.execute("INSERT INTO alerts_alert (subject, timestamp, snapshot) VALUES ('old', '2024-01-01 00:00:00', x'ff')")
+database.commit()
+"""
 # A mail that waits before its last dot until a file appears.
 SLOW_MAIL = """
 import base64, pathlib, smtplib, sys, time
@@ -391,15 +401,7 @@ def test_import_takes_over_from_the_original(host: Host) -> None:
         host.write(f"/etc/systemd/system/{unit}.service",
                    "[Service]\nExecStart=/bin/sleep 1d\n[Install]\nWantedBy=multi-user.target\n")  # fmt: skip
         host.run("systemctl", "enable", "--now", unit)
-    host.python(f"""
-import sqlite3
-database = sqlite3.connect("{old}/db.sqlite3")
-for name in ("alerts_alert", "alerts_detect"):
-    database.execute(f'CREATE TABLE "{{name}}" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, '
-        '"subject" varchar(200) NOT NULL, "timestamp" datetime NOT NULL, "snapshot" BLOB NOT NULL)')
-database.execute("INSERT INTO alerts_alert (subject, timestamp, snapshot) VALUES ('old', '2024-01-01 00:00:00', x'ff')")
-database.commit()
-""")
+    host.python(ORIGINAL_DATABASE, f"{old}/db.sqlite3")
 
     refused = host.run("camalert", "import", "--from-original", old, check=False)
     said = host.run("camalert", "import", "--from-original", old, "--yes").stdout
@@ -414,6 +416,27 @@ database.commit()
     assert host.python(COUNT, f"{old}/db.sqlite3", "alerts_alert", user="www-data").strip() == "2"
     assert len(host.run("sh", "-c", f"ls {old}/db.sqlite3.before-camalert-*").stdout.split()) == 1
     host.run("systemd-analyze", "security", "--threshold=16", "camalert.service")
+
+
+def test_import_with_move_brings_the_database_home(host: Host) -> None:
+    """The database lies with the service, a link leads there, and neither rows nor readers are lost."""
+    old = "/home/pi/moved"
+    host.write(f"{old}/.env", "URL=0.0.0.0\nPORT=1025\nDATABASE=db.sqlite3\n")
+    host.python(ORIGINAL_DATABASE, f"{old}/db.sqlite3")
+    command = ("camalert", "import", "--from-original", old, "--move", "--yes")
+
+    refused = host.run(*command, check=False).stdout
+    host.run("systemctl", "stop", "camalert.service")
+    host.run("sh", "-c", f"rm -f {DATABASE}*")
+    host.run(*command)
+
+    assert f"{DATABASE} exists already" in refused
+    wait_good(host)
+    assert host.run("readlink", f"{old}/db.sqlite3").stdout.strip() == DATABASE
+    assert "alerts_alert 2" in send(host)
+    for path in (DATABASE, f"{old}/db.sqlite3"):
+        assert host.python(COUNT, path, "alerts_alert", user="www-data").strip() == "2"
+    assert len(host.run("sh", "-c", f"ls {old}/db.sqlite3.before-camalert-*").stdout.split()) == 1
 
 
 def test_uninstall_removes_the_program_and_keeps_the_data(host: Host) -> None:
