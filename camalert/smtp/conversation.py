@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 MAX_NONSENSE = 20  # commands without meaning before the client is shut out
 HANDSHAKE_S = 20.0  # a small camera computes for seconds
+LAST_WORDS_S = 5.0  # for a client that does not read; until then its connection stays open although it is over
 COMMANDS_WAITING_BYTES = 65_536  # a client that talks without listening is not read any further
 _HTTP = (b"GET ", b"POST ", b"HEAD ", b"OPTIONS ", b"CONNECT ", b"PUT ")
 
@@ -236,7 +237,8 @@ class Conversation(SMTP, asyncio.BufferedProtocol):
                 if self._last_command and not self._mails:
                     self._trouble = self._trouble or diagnosis.silent(self._peer, limit_s)
                 await self._leave("421 4.4.2 too long without a command")
-            self.resume()
+            if self._framer.waiting_bytes <= COMMANDS_WAITING_BYTES:  # more only waits while the client is deaf
+                self.resume()
             await self._more.wait()
 
     def _allow(self, limit_s: float) -> None:
@@ -293,6 +295,8 @@ class Conversation(SMTP, asyncio.BufferedProtocol):
         if not self._is_over:
             self._is_over = True
             self._stream.close()
+            if self._stream.get_write_buffer_size():
+                self.loop.call_later(LAST_WORDS_S, self._stream.abort)
 
     async def _encrypt(self) -> None:
         assert self._reception.tls is not None  # noqa: S101 - `reception` makes it for every listener with TLS
@@ -311,9 +315,8 @@ class Conversation(SMTP, asyncio.BufferedProtocol):
         if encrypted is None:
             self._is_over = True
             raise Over
-        self.transport = self._stream = encrypted
+        self.transport = self._stream = encrypted  # what a quick client has said through it waits in the framer
         self._is_reading = True
-        self._framer.drop()
 
 
 def _peer_of(transport: asyncio.BaseTransport) -> str:

@@ -32,6 +32,10 @@ class _TooLarge(Exception):
     """A mail exceeded the limit; it was read to its end and dropped."""
 
 
+class _Cancelled(Exception):
+    """The client does not want to log in after all."""
+
+
 class Session(Conversation):
     """Serve one client."""
 
@@ -82,7 +86,12 @@ class Session(Conversation):
     async def smtp_AUTH(self, arg: str | None) -> None:
         """Log in: any case, with and without an initial response, after HELO as well as EHLO."""
         words = (arg or "").split()
-        mechanism = words[0].upper() if words else ""
+        try:
+            await self._log_in_by(words[0].upper() if words else "", words)
+        except _Cancelled:
+            await self.push("501 5.7.0 login cancelled")
+
+    async def _log_in_by(self, mechanism: str, words: list[str]) -> None:
         if self._reception.smtp.auth.accept == "none":
             await self.push("502 5.5.1 no login is needed here")
         elif mechanism == "CRAM-MD5" and self._reception.smtp.auth.accept == "any":
@@ -130,14 +139,17 @@ class Session(Conversation):
     ) -> bytes:
         """Ask for a part of a login; what comes is never logged.
 
-        Raises: Over when the client cancels by "*" or goes away.
+        Raises: _Cancelled when the client answers "*" (RFC 4954, section 4); Over when it goes away.
         """
         text = challenge if isinstance(challenge, bytes) else challenge.encode()
         await self.push(b"334 " + base64.b64encode(text))
         try:
-            return _decoded(await self._next_line())
+            line = await self._next_line()
         except LineTooLong:
             return b""
+        if line.strip() == b"*":
+            raise _Cancelled
+        return _decoded(line)
 
     # --- the mail -----------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import csv
 import hashlib
 import json
@@ -371,6 +372,8 @@ def test_mail_of_nothing_is_taken_and_gives_no_picture(client: Client, data: byt
         ([SENDERS[0], "RCPT TO:<>"], "501"),
         (["MAIL FROM:<a@b> SIZE=99999999999"], "552"),
         (["AUTH NTLM"], "504"),
+        (["AUTH LOGIN", "*"], "501"),
+        (["AUTH PLAIN", "*"], "501"),
         (["STARTTLS"], "502"),
         (["FOO bar"], "500"),
         ([""], "500"),
@@ -451,6 +454,36 @@ def test_starttls_encrypts_and_what_came_before_is_discarded(rig: SmtpRig, token
         assert client.ask("QUIT").startswith("221")
         client.sock.close()
     assert arrived(rig, token)
+
+
+@pytest.mark.parametrize("listener", [STARTTLS, IMPLICIT], ids=["starttls", "implicit"])
+def test_command_in_one_packet_with_the_end_of_the_handshake_is_answered(rig: SmtpRig, listener: int) -> None:
+    """A quick client's first command is not lost, although it comes before our side of the handshake is through."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    theirs, ours = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(theirs, ours)
+    with rig.connect(listener) as sock:
+        if listener == STARTTLS:
+            client = Client(sock)
+            client.hear()
+            client.ask("EHLO cam")
+            client.ask("STARTTLS")
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                sock.sendall(ours.read())
+                theirs.write(sock.recv(65536))
+        tls.write(b"EHLO quick\r\n")
+        sock.sendall(ours.read())
+        heard = b""
+        while b"SIZE" not in heard:
+            theirs.write(sock.recv(65536))
+            with contextlib.suppress(ssl.SSLWantReadError):
+                heard += tls.read(65536)
 
 
 def test_implicit_tls_delivers_a_large_mail(rig: SmtpRig, token: str) -> None:
@@ -555,6 +588,32 @@ def test_endless_line_costs_no_memory(rig: SmtpRig, client: Client) -> None:
 
     assert client.hear().startswith("500")
     assert rig.anonymous_bytes() - before < 10_000_000
+
+
+def test_client_that_talks_without_listening_costs_no_memory_and_is_cut_off(rig: SmtpRig) -> None:
+    """Commands whose replies nobody reads are not taken in, and the connection does not stay for ever."""
+    before = rig.anonymous_bytes()
+    with rig.connect() as sock:
+        sock.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            for _ in range(4000):
+                sock.sendall(b"EHLO cam\r\n" * 8000)
+        grown = rig.anonymous_bytes() - before
+        sock.setblocking(False)
+
+        until(lambda: _is_cut_off(sock), "the connection is cut off", 20)
+
+    assert grown < 10_000_000
+
+
+def _is_cut_off(sock: socket.socket) -> bool:
+    try:
+        sock.send(b"N")
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+    return False
 
 
 def test_ping_is_answered_while_a_mail_is_under_way(rig: SmtpRig, client: Client) -> None:
