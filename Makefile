@@ -6,6 +6,8 @@ PYTHON ?=
 export PYTHON
 
 VENV := .venv
+# Test processes beside each other: most system tests wait more than they work.
+JOBS ?= 2
 # Installed where they can be: what makes it faster or nicer, but is not needed to run.
 WISHES := openvino,metrics,review
 INSTALLED := $(VENV)/.installed
@@ -44,10 +46,10 @@ types: $(DEVELOPMENT)
 	@$(VENV)/bin/mypy
 
 unit: $(DEVELOPMENT)
-	@$(VENV)/bin/python -m pytest tests/unit
+	@$(VENV)/bin/python -m pytest -n $(JOBS) tests/unit
 
 all-tests: $(DEVELOPMENT)
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
 
 versions: $(DEVELOPMENT) ## the unit tests with each other Python version that is found
 	@.ci/versions

@@ -68,7 +68,7 @@ def test_match_port_nobody_configured_is_an_error_in_words() -> None:
         sdlisten.match([listener], [Listen(port=1025)])
 
 
-@pytest.mark.parametrize("pid", ["", "1", str(os.getpid() + 1)])
+@pytest.mark.parametrize("pid", ["", "1", str(os.getpid() + 1)], ids=["none", "init", "a neighbour"])
 def test_take_variables_for_another_process_are_ignored(pid: str) -> None:
     """What was meant for another process is left alone, and not passed on."""
     environment = {"LISTEN_PID": pid, "LISTEN_FDS": "1"}
