@@ -232,8 +232,10 @@ class _Turn:
         for name, child in list(self.service.children.items()):
             if child.deadline is None or child.deadline > self.now:
                 continue
-            if child.state is State.BACKOFF:
+            if child.state is State.BACKOFF and self._may_restart(child):
                 self.start(name)
+            elif child.state is State.BACKOFF:
+                self._set(child, State.DOWN, deadline=None)  # the service is about to end
             elif child.state is State.STARTING:
                 self.abort(name, f"not ready within {child.spec.ready_s:.0f} s", is_blameless=False)
             elif child.state is State.STOPPING:

@@ -243,6 +243,15 @@ def test_second_stop_skips_the_drain_and_a_third_aborts() -> None:
     assert {action.name for action in followed if action.do is Do.KILL} == set(NAMES)
 
 
+def test_child_waiting_for_its_restart_stays_down_once_the_service_stops() -> None:
+    """A child in its back-off must not come to life when everybody else is leaving."""
+    life = Life().run()
+    life.on(Ended("review", 1), StopAsked(), StopAsked())
+
+    assert life.on(TimePassed(), after_s=1) == []
+    assert life.state("review") is State.DOWN
+
+
 def test_writer_dying_in_a_drain_is_started_again() -> None:
     """Mails that wait for their commit still get it."""
     life = Life().run()
@@ -309,7 +318,7 @@ _EVENTS = st.one_of(
 
 @given(st.lists(_EVENTS, max_size=60))
 def test_any_order_of_events_keeps_one_process_a_child_and_comes_to_an_end(events: list[tuple[object, ...]]) -> None:
-    """No child is started twice, none is forgotten, and asking to stop always ends in a stop."""
+    """No child is started twice or in vain, none is forgotten, and asking to stop always ends in a stop."""
     life = Life()
     alive: set[str] = set()
 
@@ -317,6 +326,9 @@ def test_any_order_of_events_keeps_one_process_a_child_and_comes_to_an_end(event
         for action in actions:
             if action.do is Do.START:
                 assert action.name not in alive
+                assert life.service.phase in (Phase.STARTING, Phase.RUNNING) or (
+                    life.service.phase is Phase.DRAINING and action.name == "writer"
+                )
                 alive.add(action.name)
 
     act(life.on(Begin()))
