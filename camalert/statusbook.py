@@ -52,6 +52,11 @@ class _Camera:
         """Tell whether its silence means something: a stranger who never delivered a mail may stay away."""
         return self.is_configured or self.mailed_at is not None
 
+    @property
+    def sign_at(self) -> float | None:
+        """Return when it was last heard; `signed_at` counts from the start for one that never was."""
+        return None if self.mailed_at is None and self.failed_at is None else self.signed_at
+
 
 @dataclass(slots=True)
 class _Rate:
@@ -232,7 +237,7 @@ class StatusBook:
             cameras=tuple(
                 CameraStatus(
                     name,
-                    utc(camera.signed_at),
+                    utc(camera.sign_at),
                     utc(camera.mailed_at),
                     utc(camera.pictured_at),
                     utc(camera.failed_at),

@@ -34,6 +34,18 @@ def test_statusbook_configured_camera_is_expected_from_the_start() -> None:
     assert book.new_silences(DAY_S) == [Silence("gate", 1.0)]
 
 
+def test_statusbook_configured_camera_that_was_never_heard_has_no_sign_of_life() -> None:
+    """The time since which it is expected is not shown as a sign of life; a failure is one."""
+    book = make_book(config.Camera(name="gate"))
+
+    before = book.render(60.0, 1000.0).cameras[0]
+    book.failed("gate", "10.0.0.5", "switch SSL off", 70.0)
+    after = book.render(80.0, 1020.0).cameras[0]
+
+    assert before.last_sign_utc == 0.0
+    assert after.last_sign_utc == 1010.0
+
+
 def test_statusbook_stranger_that_only_failed_is_not_missed() -> None:
     """A laptop that once tried a connection raises no alarm by staying away."""
     book = make_book()
