@@ -43,12 +43,10 @@ def handshake_failed(peer: str, port: int, error: BaseException, min_tls: str) -
     return f"camera at {peer} broke off the TLS handshake on port {port}: {reason or error or type(error).__name__}"
 
 
-def refused_address(peer: str) -> str:
+def refused_address(peer: str, port: int, *, is_ports_own_rule: bool) -> str:
     """Say it of a client outside the allowed networks."""
-    return (
-        f"{peer} may not send: it is not in a local network; if it is a camera of yours, add it to [smtp] allow "
-        f'("{peer}")'
-    )
+    where = f"allow of the [[smtp.listen]] with port {port}" if is_ports_own_rule else "[smtp] allow"
+    return f'{peer} may not send to port {port}: if it is a camera of yours, add "{peer}" to {where}'
 
 
 def login_failed(peer: str, login: str) -> str:

@@ -97,7 +97,8 @@ class Reception:
         """Take in a session; returns why it is refused, "" when it is not. A full house sends an idle session away."""
         self._guests.add(guest)
         if not self._is_allowed(guest.peer, listener.allow):
-            return diagnosis.refused_address(guest.peer)
+            is_ports_own_rule = listener.allow != self.smtp.allow
+            return diagnosis.refused_address(guest.peer, listener.port, is_ports_own_rule=is_ports_own_rule)
         self._connections.enter(guest, guest.peer, time.monotonic())
         leaving = self._connections.excess(guest.peer)
         if leaving is guest:
