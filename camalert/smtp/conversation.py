@@ -196,6 +196,7 @@ class Conversation(SMTP, asyncio.BufferedProtocol):
                 await self._nonsensical("500 5.5.2 line too long")
                 continue
             await self._obey(line)
+            await asyncio.sleep(0)  # a client that has sent thousands of commands leaves the others their turn
             if self._reception.is_draining:
                 await self._leave(STOPPING)
 

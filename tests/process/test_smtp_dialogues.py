@@ -668,6 +668,15 @@ def test_stranger_gets_554_before_anything_else() -> None:
         assert client.hear().startswith("554")
         assert client.is_closed()
         until(lambda: any(b"127.0.0.1 may not send" in note for note in rig.notes), "a note", 10)
+        assert b"to [smtp] allow" in rig.notes[-1]
+
+
+def test_stranger_to_one_port_reads_which_allow_it_is() -> None:
+    """A port with a rule of its own names that rule, not the general one."""
+    listen = Listen(host="127.0.0.1", port=0, allow=("192.0.2.0/24",))
+    with SmtpRig(Config(smtp=Smtp(listen=(listen,)))) as rig, rig.connect() as sock:
+        assert Client(sock).hear().startswith("554")
+        until(lambda: any(b"allow of the [[smtp.listen]]" in note for note in rig.notes), "a note", 10)
 
 
 def test_rate_limit_holds_a_flooding_address_back() -> None:
