@@ -109,11 +109,16 @@ def view(buffer: memoryview | bytes, height: int, width: int) -> Frame:
 def encode_jpeg(frame: Frame, quality: int, limit_bytes: int) -> bytes:
     """Encode a frame as JPEG of at most `limit_bytes`: at lower quality, then smaller, until it fits.
 
-    Raises: FrameError when even the smallest does not fit.
+    Raises: FrameError when even the smallest does not fit, or there is no memory for it.
     """
     while min(frame.shape[:2]) >= 16:
         for step in range(quality, LOWEST_QUALITY - 1, -12):
-            _, encoded = cv2.imencode(".jpg", frame, (cv2.IMWRITE_JPEG_QUALITY, step))
+            is_done, encoded = cv2.imencode(".jpg", frame, (cv2.IMWRITE_JPEG_QUALITY, step))
+            if not is_done:
+                raise FrameError(
+                    f"a picture of {frame.shape[1]}x{frame.shape[0]} px cannot be encoded, most likely for want of "
+                    "memory (decode.memory_bytes)"
+                )
             if encoded.size <= limit_bytes:
                 return encoded.tobytes()
         height, width = frame.shape[:2]
