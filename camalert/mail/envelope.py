@@ -26,6 +26,6 @@ class Envelope:
 
 def digest(envelope: Envelope, mail: Buffer) -> str:
     """Return the digest that a camera's second try has in common with its first: sender, recipients and bytes."""
-    found = hashlib.blake2b(mail, digest_size=DIGEST_BYTES)
+    found = hashlib.sha256(mail)  # processors have instructions for it: twice as fast as BLAKE2 where they do
     found.update("\0".join((envelope.sender, *envelope.recipients)).encode("utf-8", "surrogateescape"))
-    return found.hexdigest()
+    return found.digest()[:DIGEST_BYTES].hex()

@@ -31,8 +31,9 @@ def with_exif(jpeg, tiff):
 
 @pytest.mark.parametrize(("suffix", "kind"), [(".jpg", "jpeg"), (".png", "png"), (".webp", "webp"), (".bmp", "bmp")])
 def test_read_header_of_each_kind_returns_kind_and_size(suffix, kind):
-    """Kind and size are what the encoder was given."""
+    """Kind and size are what the encoder was given, for a file and for a view of one."""
     assert read_header(encode(suffix)) == Header(kind, 50, 30)
+    assert read_header(memoryview(encode(suffix))) == Header(kind, 50, 30)
 
 
 def test_read_header_of_a_gif_returns_its_screen():
@@ -57,6 +58,7 @@ def test_read_header_of_a_turned_jpeg_returns_its_orientation(orientation, order
     turned = with_exif(encode(".jpg"), exif(orientation, order))
 
     assert read_header(turned).orientation == orientation
+    assert read_header(memoryview(turned)).orientation == orientation
 
 
 @pytest.mark.parametrize("tiff", [b"", b"II", exif(0), exif(9), exif(6)[:12], b"XX" + exif(6)[2:]])
@@ -71,8 +73,9 @@ def test_read_header_of_a_turned_png_and_webp_returns_their_orientation():
     png = png[:33] + struct.pack(">I4s", len(exif(6)), b"eXIf") + exif(6) + bytes(4) + png[33:]
     webp = encode(".webp") + b"EXIF" + struct.pack("<I", len(exif(8))) + exif(8)
 
-    assert read_header(png).orientation == 6
-    assert read_header(webp).orientation == 8
+    for kind in (bytes, memoryview):
+        assert read_header(kind(png)).orientation == 6
+        assert read_header(kind(webp)).orientation == 8
 
 
 def test_read_header_without_pixels_says_so():
@@ -86,7 +89,7 @@ def test_read_header_without_pixels_says_so():
 @given(st.binary(max_size=200), st.sampled_from([".jpg", ".png", ".webp", ".bmp"]), st.integers(0, 400))
 def test_read_header_of_any_bytes_answers_or_refuses(noise, suffix, cut):
     """Whatever bytes come, the answer is a header or a FrameError."""
-    for data in (noise, encode(suffix)[:cut] + noise):
+    for data in (noise, memoryview(encode(suffix)[:cut] + noise)):
         try:
             header = read_header(data)
         except FrameError:
