@@ -82,14 +82,13 @@ def take_pictures(encoded: memoryview | bytes, limits: Limits) -> Clip:
     kind = kind_of(data[:HEAD_BYTES])
     if kind not in CLIPS:
         raise FrameError(f"not a clip: {len(data)} bytes that begin with {data[:12].hex(' ') or 'nothing'}")
-    ends_at = time.monotonic() + limits.seconds
-    with _opened(data, kind, limits.seconds) as capture:
-        height, width = _whole(capture, cv2.CAP_PROP_FRAME_HEIGHT), _whole(capture, cv2.CAP_PROP_FRAME_WIDTH)
-        if height * width > limits.max_pixels:
-            raise FrameError(
-                f"{kind} clip of {width}x{height} px exceeds the {limits.max_pixels} px of decode.max_pixels"
-            )
-        candidates = _read(capture, limits, ends_at)
+    try:
+        height, width, candidates = _look_through(data, kind, limits)
+    except (cv2.error, MemoryError) as error:
+        raise FrameError(
+            f"the {kind} clip of {len(data)} bytes cannot be looked through, most likely for want of memory "
+            f"(decode.memory_bytes): {error}"
+        ) from error
     if not candidates:
         raise FrameError(
             f"not one picture of the {kind} clip of {len(data)} bytes can be decoded: it is damaged, or its "
@@ -97,6 +96,18 @@ def take_pictures(encoded: memoryview | bytes, limits: Limits) -> Clip:
         )
     chosen = choose([candidate.small for candidate in candidates], limits.pictures)
     return Clip(kind, height, width, tuple(candidates[index].jpeg for index in chosen))
+
+
+def _look_through(data: bytes, kind: str, limits: Limits) -> tuple[int, int, list[_Candidate]]:
+    """Return a clip's height, width and candidates; cv2.error and MemoryError when there is no memory for it."""
+    ends_at = time.monotonic() + limits.seconds
+    with _opened(data, kind, limits.seconds) as capture:
+        height, width = _whole(capture, cv2.CAP_PROP_FRAME_HEIGHT), _whole(capture, cv2.CAP_PROP_FRAME_WIDTH)
+        if height * width > limits.max_pixels:
+            raise FrameError(
+                f"{kind} clip of {width}x{height} px exceeds the {limits.max_pixels} px of decode.max_pixels"
+            )
+        return height, width, _read(capture, limits, ends_at)
 
 
 def choose(smalls: Sequence[npt.NDArray[np.float32]], number: int) -> list[int]:
