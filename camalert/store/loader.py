@@ -5,6 +5,7 @@ In the writer process. A picture that cannot be brought in is given up with its 
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from camalert.errors import ProtocolError, StoreDamaged, StoreError
@@ -28,12 +29,16 @@ class Loader:
         self._queue = queue
 
     def pass_on(self, store: Store, mail: MailWords, queued: Queued) -> Loaded | None:
-        """Copy a picture that was stored this moment into a lent slot; without one it waits.
+        """Copy a picture that was stored this moment into a lent slot; without one it waits, as a clip beside pictures.
 
         The copy comes from the intake slot, which is ours until the Store is answered.
         """
         picture = queued.picture
         waiting = Waiting(queued.alert_id, picture.length)
+        if waiting.is_clip and not all(other.is_clip for other in mail.pictures):
+            self._queue.postpone(waiting, time.monotonic())
+            return None
+        self._queue.note_alarm(time.monotonic())
         lease = self._queue.take_slot(waiting)
         if lease is None:
             self._queue.wait(waiting)
@@ -57,6 +62,7 @@ class Loader:
 
         Raises: StoreError and its kinds; nothing is lost by it.
         """
+        self._queue.wake(time.monotonic())
         while True:
             self._fetch()
             pick = self._queue.pick()
@@ -68,7 +74,7 @@ class Loader:
     def _fetch(self) -> None:
         for line in self._queue.lines:
             while line.wants_backlog:
-                line.feed(self._rows(line), self._queue.in_flight)
+                line.feed(self._rows(line), self._queue.elsewhere)
 
     def _rows(self, line: Line) -> list[Waiting]:
         return self._database.read(lambda connection: pending.rows(connection, line, self._queue.small_bytes))

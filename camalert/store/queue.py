@@ -6,6 +6,9 @@ to do harm take time, and it shall be their own.
 Pure: the writer brings lent slots and rows, and asks. The database is the queue; what is here is a short view of it
 that may be lost at any time. Two lines wait beside each other: pictures for the equal frame slots, and clips and
 oversized pictures for the large one.
+
+A clip that came beside pictures waits until the house is quiet: the pictures have told of the alarm already, and
+looking through a clip takes as long as ten of them.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from camalert.store.tables import CLIP_BASE
 
 LIVE_WAITING = 64  # the newest; older ones are found in the database again, so that memory is bounded in a burst
 FETCH_ROWS = 16  # of the backlog at a time
+QUIET_S = 5.0  # without an alarm, after which clips beside pictures are looked at
+LONGEST_S = 300.0  # that such a clip waits in an unquiet house
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,8 @@ class Queue:
         self.small = Line(is_large=False, reserve=1 if layout.frame_slots > 1 else 0)
         self.large = Line(is_large=True, reserve=0)
         self.in_flight: dict[int, Lease] = {}
+        self._beside: collections.deque[tuple[Waiting, float]] = collections.deque()  # with when they wait no longer
+        self._alarm_at = -QUIET_S
         self._stale: set[Lease] = set()
 
     @property
@@ -148,6 +155,26 @@ class Queue:
     def wait(self, waiting: Waiting) -> None:
         """Queue a picture that is not in a slot."""
         self._line(waiting).wait(waiting)
+
+    def note_alarm(self, now: float) -> None:
+        """Note that a picture or a clip of its own was stored."""
+        self._alarm_at = now
+
+    def postpone(self, waiting: Waiting, now: float) -> None:
+        """Let a clip wait for quiet that came beside pictures; of too many the oldest waits no longer."""
+        if len(self._beside) >= LIVE_WAITING:
+            self.wait(self._beside.popleft()[0])
+        self._beside.append((waiting, now + LONGEST_S))
+
+    def wake(self, now: float) -> None:
+        """Queue the postponed clips whose time has come."""
+        while self._beside and (now - self._alarm_at >= QUIET_S or now >= self._beside[0][1]):
+            self.wait(self._beside.popleft()[0])
+
+    @property
+    def elsewhere(self) -> set[int]:
+        """Return what the backlog need not bring: what is being examined, and what waits for quiet."""
+        return {*self.in_flight, *(waiting.alert_id for waiting, _ in self._beside)}
 
     def take_slot(self, waiting: Waiting) -> Lease | None:
         """Return a lent slot for a picture that was stored this moment, None when it has to wait."""
@@ -192,6 +219,7 @@ class Queue:
         """Begin anew with another database: what is being examined belongs to the old one."""
         self._stale.update(self.in_flight.values())
         self.in_flight.clear()
+        self._beside.clear()
         for line in self.lines:
             line.forget()
 

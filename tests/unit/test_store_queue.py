@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camalert.slots import Layout
-from camalert.store.queue import LIVE_WAITING, Lease, Queue, Waiting
+from camalert.store.queue import LIVE_WAITING, LONGEST_S, Lease, Queue, Waiting
 from camalert.store.tables import CLIP_BASE
 
 LAYOUT = Layout(2, 65_536, 3, 65_536, 4096, 1_048_576)
@@ -117,6 +117,40 @@ def test_clips_and_oversized_pictures_take_the_large_slot_only() -> None:
     assert drain(queue, table) == [1]
     queue.lend(Lease(LAYOUT.large_frame, 2))
     assert drain(queue, table) == [CLIP_BASE + 1]
+
+
+def test_clip_beside_pictures_waits_for_quiet() -> None:
+    """The pictures told of the alarm already; live work goes first."""
+    queue = Queue(LAYOUT)
+    lend(queue, 4)
+    queue.note_alarm(100.0)
+    clip = Waiting(CLIP_BASE + 1, 5000)
+    queue.postpone(clip, 100.0)
+    queue.large.feed([], queue.elsewhere)
+
+    assert clip.alert_id in queue.elsewhere
+    queue.wake(104.9)
+    assert queue.pick() is None
+    queue.note_alarm(104.0)
+    queue.wake(108.9)
+    assert queue.pick() is None
+    queue.wake(109.0)
+    picked = queue.pick()
+    assert picked is not None
+    assert picked.waiting == clip
+
+
+def test_clip_beside_pictures_does_not_wait_for_ever() -> None:
+    """In a house that is never quiet a clip is examined all the same."""
+    queue = Queue(LAYOUT)
+    lend(queue, 4)
+    queue.postpone(Waiting(CLIP_BASE + 1, 5000), 100.0)
+    queue.large.feed([], queue.elsewhere)
+    queue.note_alarm(100.0 + LONGEST_S)
+
+    queue.wake(100.0 + LONGEST_S)
+
+    assert queue.pick() is not None
 
 
 def test_another_database_makes_leases_stale_once() -> None:
