@@ -142,7 +142,7 @@ class Framer:
         mail = self._mail
         if mail is None:
             return
-        if dot >= 0 and mail.find(STUFFED, self._checked, stop) >= 0:
+        if dot >= 0 and mail.find(STUFFED, dot, stop) >= 0:
             plain = bytes(mail[self._checked : stop]).replace(STUFFED, UNSTUFFED)
             mail[self._checked : stop] = plain
             stop = self._checked + len(plain)
