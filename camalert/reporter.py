@@ -24,7 +24,7 @@ from camalert.statusbook import Silence, StatusBook
 
 log = structlog.get_logger()
 
-TURN_S = 1.0  # how often figures are looked at
+TURN_S = 2.0  # how often figures are looked at; doing it each second would be half of the supervisor's work
 STOP_S = 90.0  # what the children may take after the drain: their grace, then the ladder up to SIGKILL
 _TROUBLES = ("warning", "error")
 _TROUBLE_CHARS = 200  # of the database's trouble in the status line

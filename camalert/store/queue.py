@@ -1,6 +1,7 @@
-"""Which pending picture gets which frame slot: live ones first, then the backlog, oldest first, then suspects.
+"""Which pending picture gets which frame slot: live ones first, then the backlog, then suspects.
 
-A suspect is a picture that a process died of or hung in. It gets its second try when nothing else waits: pictures made
+Live pictures are the newest that wait, and of them the newest goes first; the backlog goes oldest first. A suspect is a
+picture that a process died of or hung in. It gets its second try when nothing else waits: pictures made
 to do harm take time, and it shall be their own.
 
 Pure: the writer brings lent slots and rows, and asks. The database is the queue; what is here is a short view of it
@@ -104,7 +105,8 @@ class Line:
     def pick(self) -> Pick | None:
         """Return what to load next and take it out of the line."""
         if self.lent and self._live:
-            return Pick(self.lent.popleft(), self._live.popleft(), is_live=True)
+            # The newest first: what happens now is not kept waiting by what happened a burst ago.
+            return Pick(self.lent.popleft(), self._live.pop(), is_live=True)
         if len(self.lent) > self._reserve and (patient := self._backlog or self._suspects):
             return Pick(self.lent.popleft(), patient.popleft(), is_live=False)
         return None
