@@ -1,6 +1,6 @@
 """What the supervisor tells the outside: systemd, the status file, and the log about silent cameras.
 
-Mechanism, in the supervisor. Everything here is cheap, at most once a second, and never holds the loop up.
+Mechanism, in the supervisor. Everything here is cheap, done every `TURN_S`, and never holds the loop up.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from camalert.statusbook import Silence, StatusBook
 
 log = structlog.get_logger()
 
-TURN_S = 2.0  # how often figures are looked at; doing it each second would be half of the supervisor's work
+TURN_S = 2.0  # how often figures are looked at; each second it was a tenth of the supervisor's work (measured)
 STOP_S = 90.0  # what the children may take after the drain: their grace, then the ladder up to SIGKILL
 _TROUBLES = ("warning", "error")
 _TROUBLE_CHARS = 200  # of the database's trouble in the status line
@@ -129,7 +129,7 @@ class Reporter:
         sdnotify.notify(sdnotify.STOPPING, sdnotify.extend_timeout(drain_s + STOP_S))
 
     def turn(self, service: Service, dispatch: Dispatch, pids: dict[str, int], engine: str, now: float) -> None:
-        """Feed the watchdog and, at most once a second, show what has changed."""
+        """Feed the watchdog and, every `TURN_S` and with each phase, show what has changed."""
         if self._watchdog_s and self.is_feeding and now - self._fed_at >= self._watchdog_s / 2:
             self._fed_at = now
             sdnotify.notify(sdnotify.WATCHDOG)
