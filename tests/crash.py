@@ -34,6 +34,7 @@ from testing.waiting import until
 CLIENTS = 4
 PATIENCE_S = 90.0  # of a client with one mail
 SETTLE_S = 300.0  # for what is pending at the end
+PROGRESS_S = 60.0  # a line after each so many seconds
 BLOWS = {  # and how often each falls
     signal.SIGKILL: 10,
     signal.SIGSEGV: 3,
@@ -94,8 +95,16 @@ class Run:
 
     def _strike(self, seconds: float) -> None:
         chance = random.Random(f"{self._seed} blows")
-        ends_at = time.monotonic() + seconds
-        while time.monotonic() < ends_at:
+        begun_at = told_at = time.monotonic()
+        ends_at = begun_at + seconds
+        while (now := time.monotonic()) < ends_at:
+            if now - told_at >= PROGRESS_S:
+                told_at = now
+                print(
+                    f"{now - begun_at:6.0f} of {seconds:.0f} s, {self.record.acknowledged} mails acknowledged, "
+                    f"{sum(self.blows.values())} blows, {self.starts} starts",
+                    file=sys.stderr,
+                )
             self._over.wait(chance.choice((0.02, 0.1, 0.3, 1.0, 3.0, 8.0)) * chance.random())
             self._revive()
             number = chance.choices(list(BLOWS), list(BLOWS.values()))[0]

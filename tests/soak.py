@@ -27,6 +27,7 @@ from testing.burst import Burst
 from testing.service import SHM, ServiceUnderTest
 
 BATCH_MAILS = 50
+PROGRESS_MAILS = 1000  # a line after each so many
 CONNECTIONS = 5
 WARM_UP = 0.3  # of the mails: caches, arenas and pools fill first
 GROWTH = 0.05  # that is allowed after it
@@ -116,6 +117,9 @@ def soak(service: ServiceUnderTest, count: int, seed: int) -> tuple[list[Sample]
         service.wait_examined(600)
         if first >= count * WARM_UP:
             samples.append(look(service))
+        if (first + BATCH_MAILS) % PROGRESS_MAILS == 0:
+            supervisor_mb = service.private_bytes(service.pid) / 1e6
+            print(f"{first + BATCH_MAILS:6} of {count} mails, supervisor {supervisor_mb:.1f} MB", file=sys.stderr)
     return samples, refusals + grown(samples) + audit(service.database, record)
 
 
