@@ -26,7 +26,7 @@ log = structlog.get_logger()
 def main(context: Context) -> int:
     """Examine frames until told to stop."""
     engine = load_engine(context.engine, context.config.detector)
-    selftest.self_test(engine)
+    selftest.self_test(engine, context.config.detector.effort)
     examiner = Examiner(engine, context.config)
     channel = context.channel
     channel.send(Ready(os.getpid()))

@@ -39,7 +39,7 @@ def main(pipe: Connection, order: Order, engine_name: str) -> None:
     cv2.setNumThreads(1)
     try:
         engine = load_engine(engine_name, order.config.detector)
-        selftest.self_test(engine)
+        selftest.self_test(engine, order.config.detector.effort)
     except CamalertError as error:
         _answer(pipe, {"cannot": str(error)})
         sys.exit(Exit.UNAVAILABLE)

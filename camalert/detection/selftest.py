@@ -21,16 +21,18 @@ LEAST_SCORE = 0.5
 PERSON = (10, 20, 215, 315)
 
 
-def self_test(engine: Engine) -> None:
+def self_test(engine: Engine, effort: str) -> None:
     """Check that an engine finds the one person of the test picture.
 
     HOG knows only whole upright figures, so of it no more is asked than an answer.
 
+    Args:
+        effort: The one that the engine is warmed up for; any other would have it compile networks for this alone.
     Raises: EngineError when it does not; FrameError when this OpenCV cannot even decode it.
     """
     buffer = bytearray(SIDE_PX * SIDE_PX * frames.CHANNELS)
     decoded = frames.decode_into(read_test_picture(), memoryview(buffer), SIDE_PX * SIDE_PX)
-    found = engine.people(frames.view(memoryview(buffer), decoded.height_px, decoded.width_px), "fast")
+    found = engine.people(frames.view(memoryview(buffer), decoded.height_px, decoded.width_px), effort)
     if engine.name == "hog":
         return
     left, top, right, bottom = PERSON
@@ -51,7 +53,8 @@ def main(arguments: list[str]) -> int:
     """Load and try the engine named; print why it cannot be used. Returns: an exit code of `errors.Exit`."""
     name = arguments[0] if arguments else "opencv"
     try:
-        self_test(load_engine(name, Detector(engine=name)))
+        detector = Detector(engine=name)
+        self_test(load_engine(name, detector), detector.effort)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return Exit.CONFIG

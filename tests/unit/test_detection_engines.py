@@ -57,7 +57,7 @@ def test_openvino_is_imported_without_its_telemetry():
 
 def test_opencv_passes_the_self_test(opencv):
     """The engine of the core packages finds the person of the test picture."""
-    self_test(opencv)
+    self_test(opencv, "fast")
 
 
 @pytest.mark.parametrize("effort", ["fast", "balanced", "thorough"])
@@ -92,7 +92,7 @@ def test_self_test_with_a_blind_engine_says_so():
             return []
 
     with pytest.raises(EngineError, match="does not find the person"):
-        self_test(Blind())
+        self_test(Blind(), "fast")
 
 
 def test_weights_of_another_content_are_refused(monkeypatch):
@@ -135,7 +135,7 @@ def test_hog_answers_within_the_frame(astronaut):
 
     found = hog.people(frame, "balanced")
 
-    self_test(hog)
+    self_test(hog, "balanced")
     assert all(person.x + person.width <= 900 and person.y + person.height <= 900 for person in found)
     assert [person.score for person in found] == sorted((person.score for person in found), reverse=True)
 
