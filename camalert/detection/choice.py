@@ -6,7 +6,6 @@ image libraries.
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 
 from camalert.config import Detector
@@ -55,6 +54,8 @@ def _missing(engine: str) -> str | None:
 
 def _opencv_version() -> str:
     """Return the version of the OpenCV package by its metadata; importing cv2 is not allowed here."""
+    import importlib.metadata  # noqa: PLC0415 - brings email and zipfile, a tenth of the supervisor's start
+
     for package in (
         "opencv-python-headless",
         "opencv-python",

@@ -1,7 +1,8 @@
 """The person detector run by OpenVINO, the fast way on any x86-64 or ARM processor with a wheel.
 
 Importing OpenVINO sends a usage event and leaves a file in the home folder, unless its telemetry package cannot be
-imported; its own stub takes over then. Nothing here leaves the house.
+imported; its own stub takes over then. Nothing here leaves the house. Its model converter is half of
+the import's time and may be missing in the same way.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import sys
 from camalert.detection.picodet import Floats, Network
 from camalert.errors import EngineError
 
+# Made to fail when OpenVINO imports them.
+UNWANTED = ("openvino_telemetry", "openvino.tools.ovc")
+
 
 def load(model: bytes, threads: int) -> Network:
     """Compile the network for this processor; the first picture of each input size takes some 0.2 s more.
@@ -19,9 +23,10 @@ def load(model: bytes, threads: int) -> Network:
         threads: How many threads one inference may use.
     Raises: EngineError when OpenVINO cannot be loaded or refuses the model.
     """
-    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # makes the import fail, as wanted
+    for name in UNWANTED:
+        sys.modules[name] = None  # type: ignore[assignment]  # makes the import fail, as wanted
     try:
-        import openvino  # noqa: PLC0415 - optional, and only after the line above
+        import openvino  # noqa: PLC0415 - optional, and only after the lines above
     except (ImportError, OSError) as error:
         raise EngineError(f"OpenVINO cannot be loaded: {error}") from error
     core = openvino.Core()
