@@ -58,3 +58,24 @@ def test_choice_imports_no_image_library():
     )
 
     assert run(sys.executable, "-c", ask).stdout.strip() == "[]"
+
+
+def test_detector_imports_no_engine_before_it_is_asked_for_one():
+    """A detector pays for its own engine alone: HOG's imutils would bring urllib, OpenVINO's converter its tools."""
+    ask = (
+        "import sys; import camalert.detector; "
+        "print(sorted({'openvino', 'imutils', 'urllib.request', 'email.message'} & set(sys.modules)))"
+    )
+
+    assert run(sys.executable, "-c", ask).stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+def test_openvino_runs_without_its_converter():
+    """The converter of models is half of the import's time; a release that cannot do without it shows here."""
+    ask = (
+        "import sys; from camalert.config import Detector; from camalert.detection.engines import load_engine; "
+        "load_engine('openvino', Detector(effort='fast')); print(sys.modules['openvino.tools.ovc'])"
+    )
+
+    assert run(sys.executable, "-c", ask).stdout.strip() == "None"
