@@ -2,6 +2,9 @@
 
 Datagrams keep their borders and none is torn by a killed sender; the end of the other process reads as `ChannelClosed`.
 The child's end may wait; the supervisor's end never does, what cannot be sent at once waits in a bounded outbox.
+
+Each datagram wakes its reader, which costs far more than what is in it. What a child has to say without hurry is
+therefore posted, and leaves with whatever it sends next.
 """
 
 from __future__ import annotations
@@ -10,11 +13,14 @@ import collections
 import select
 import signal
 import socket
+import time
 
 from camalert.errors import ChannelClosed, ProtocolError
-from camalert.messages import MAX_BYTES, Message, Stop, decode, encode
+from camalert.messages import MAX_BYTES, Message, Stop, datagrams, decode, encode
 
 OUTBOX_MESSAGES = 10_000  # a child that leaves so many unread is not reading at all
+POST_S = 0.25  # how long a posted message may wait for another to leave with
+POST_MESSAGES = 50  # that wait at most
 
 
 def pair() -> tuple[ParentChannel, socket.socket]:
@@ -23,26 +29,29 @@ def pair() -> tuple[ParentChannel, socket.socket]:
     return ParentChannel(parent), child
 
 
-class Channel:
-    """The child's end. A SIGTERM, when `wake_on_sigterm` was called, reads as a `Stop`."""
+class _End:
+    """What both ends can do."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._socket = sock
-        self._wakeup: socket.socket | None = None
+        self._arrived: collections.deque[Message] = collections.deque()  # the rest of a datagram
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
         self.is_unread = False  # the other end went without having read all that was sent to it
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
         return self._socket.fileno()
 
-    def files(self) -> tuple[socket.socket, ...]:
-        """Return what to wait on, for a child that waits for other things too: one readable means `receive`."""
-        return (self._socket,) if self._wakeup is None else (self._socket, self._wakeup)
-
     def close(self) -> None:
         """Close this end; the other end reads EOF."""
         self._socket.close()
+
+    @property
+    def has_arrived(self) -> bool:
+        """Tell whether the datagram that was read last holds more for `receive`."""
+        return bool(self._arrived)
 
     def receive(self) -> Message | None:
         """Return the next message, None when none waits.
@@ -50,41 +59,26 @@ class Channel:
         Raises: ChannelClosed when the other end is gone and all it sent has been read; ProtocolError for a datagram
             that is no message.
         """
+        if self._arrived:
+            return self._arrived.popleft()
         try:
             datagram = self._receive()
         except BlockingIOError:
-            return self._signalled()
+            return None
         except OSError as error:
             raise ChannelClosed(str(error)) from error
         if not datagram:
             raise ChannelClosed("the other end is closed")
-        return decode(datagram)
-
-    def send(self, message: Message) -> None:
-        """Send a message, waiting for room if need be.
-
-        Raises: ChannelClosed when the other end is gone.
-        """
-        datagram = encode(message)
-        while not self._try_send(datagram):
-            select.select((), (self._socket,), ())
+        messages = decode(datagram)
+        if len(messages) > 1:
+            self._arrived.extend(messages[1:])
+        return messages[0]
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until `receive` has something to say, at most `timeout_s`; return whether it has."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        if self._wakeup is not None:
-            poll.register(self._wakeup, select.POLLIN)
-        return bool(poll.poll(None if timeout_s is None else max(0.0, timeout_s * 1000)))
-
-    def wake_on_sigterm(self) -> None:
-        """Let a SIGTERM wake `wait` and read as `Stop`, so that a child finishes its job before it leaves."""
-        self._wakeup, signalled = socket.socketpair()
-        self._wakeup.setblocking(False)
-        signalled.setblocking(False)
-        self._signalled_end = signalled  # kept open: the interpreter writes to its descriptor
-        signal.set_wakeup_fd(signalled.fileno(), warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, _do_nothing)
+        if self._arrived:
+            return True
+        return bool(self._poll.poll(None if timeout_s is None else max(0.0, timeout_s * 1000)))
 
     def _receive(self) -> bytes:
         try:
@@ -94,14 +88,6 @@ class Channel:
             # sent itself still waits behind that. Source: unix_release_sock in the kernel's net/unix/af_unix.c.
             self.is_unread = True
             return self._socket.recv(MAX_BYTES)
-
-    def _signalled(self) -> Stop | None:
-        if self._wakeup is None:
-            return None
-        try:
-            return Stop() if self._wakeup.recv(64) else None
-        except BlockingIOError:
-            return None
 
     def _try_send(self, datagram: bytes) -> bool:
         try:
@@ -114,7 +100,93 @@ class Channel:
         return True
 
 
-class ParentChannel(Channel):
+class Channel(_End):
+    """The child's end. A SIGTERM, when `wake_on_sigterm` was called, reads as a `Stop`."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._wakeup: socket.socket | None = None
+        self._posted: list[Message] = []
+        self._post_by = 0.0  # monotonic; when the posted messages must leave
+
+    def files(self) -> tuple[socket.socket, ...]:
+        """Return what to wait on, for a child that waits for other things too: one readable means `receive`."""
+        return (self._socket,) if self._wakeup is None else (self._socket, self._wakeup)
+
+    def receive(self) -> Message | None:
+        """Return the next message or, after a SIGTERM, `Stop`; None when none waits.
+
+        Raises: ChannelClosed and ProtocolError as the supervisor's end does.
+        """
+        message = super().receive()
+        return self._signalled() if message is None else message
+
+    def send(self, *messages: Message) -> None:
+        """Send messages behind what was posted, waiting for room if need be.
+
+        Raises: ChannelClosed when the other end is gone.
+        """
+        posted, self._posted = self._posted, []
+        for datagram in datagrams((*posted, *messages)):
+            while not self._try_send(datagram):
+                select.select((), (self._socket,), ())
+
+    def post(self, message: Message) -> bool:
+        """Let a message that is in no hurry leave with the next that is sent; `wait` sees to it that it leaves in time.
+
+        Returns: Whether it is the first that waits: a child that waits elsewhere calls `flush` within `POST_S`.
+
+        Raises: ChannelClosed when the other end is gone.
+        """
+        is_first = not self._posted
+        if is_first:
+            self._post_by = time.monotonic() + POST_S
+        self._posted.append(message)
+        if len(self._posted) >= POST_MESSAGES:
+            self.flush()
+        return is_first
+
+    def flush(self) -> None:
+        """Send what was posted.
+
+        Raises: ChannelClosed when the other end is gone.
+        """
+        self.send()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until `receive` has something to say, at most `timeout_s`; return whether it has.
+
+        Raises: ChannelClosed when what was posted cannot leave any more.
+        """
+        if self._posted:
+            post_s = max(0.0, self._post_by - time.monotonic())
+            if timeout_s is None or post_s < timeout_s:
+                if super().wait(post_s):
+                    return True
+                self.flush()
+                timeout_s = None if timeout_s is None else timeout_s - post_s
+        return super().wait(timeout_s)
+
+    def wake_on_sigterm(self) -> None:
+        """Let a SIGTERM wake `wait` and read as `Stop`, so that a child finishes its job before it leaves."""
+        self._wakeup, signalled = socket.socketpair()
+        self._wakeup.setblocking(False)
+        signalled.setblocking(False)
+        self._signalled_end = signalled  # kept open: the interpreter writes to its descriptor
+        self._poll.register(self._wakeup, select.POLLIN)
+        signal.set_wakeup_fd(signalled.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, _do_nothing)
+
+    def _signalled(self) -> Stop | None:
+        if self._wakeup is None:
+            return None
+        try:
+            return Stop() if self._wakeup.recv(64) else None
+        except BlockingIOError:
+            return None
+
+
+class ParentChannel(_End):
     """The supervisor's end: sending never waits."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -138,7 +210,7 @@ class ParentChannel(Channel):
             self._outbox.append(datagram)
 
     def flush(self) -> None:
-        """Send what waits, as far as the child reads.
+        """Send what is kept, as far as the child reads.
 
         Raises: ChannelClosed when the other end is gone.
         """

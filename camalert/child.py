@@ -105,7 +105,9 @@ def _run(orders: Orders, channel_socket: socket.socket) -> int:
         _limit(orders.address_space_bytes)
         gc.freeze()  # what the imports left is never garbage: collections need not walk it
         gc.enable()
-        return int(main(Context(orders.name, orders.config, channel, pool, orders.listeners, orders.engine)))
+        code = int(main(Context(orders.name, orders.config, channel, pool, orders.listeners, orders.engine)))
+        channel.flush()
+        return code
     except ChannelClosed:
         return Exit.OK  # the supervisor is gone: nobody is left to work for
     except ConfigError as error:

@@ -3,10 +3,11 @@
 Pure: messages in, messages out, `now` as an argument. The supervisor feeds it and sends what it returns.
 
     Store, Stored         between intake and writer; an unanswered Store is repeated to the next writer
-    Lend -> Loaded -> Decode -> Decoded -> Detect -> Detected -> Conclude -> Concluded -> Lend ...
+    Lend -> Loaded -> Decode -> Decoded -> Detect -> Detected -> Conclude -> Concluded -> Loaded -> Decode ...
 
-Live pictures go before the backlog at every step. A worker that ends or hangs in a job takes its picture down with it:
-the writer counts the try, and the picture comes again from the database, once.
+The writer gets each frame slot back with its verdict: slots are lent once to each writer, and no message a picture is
+spent on it. Live pictures go before the backlog at every step. A worker that ends or hangs in a job takes its picture
+down with it: the writer counts the try, and the picture comes again from the database, once.
 """
 
 from __future__ import annotations
@@ -134,7 +135,9 @@ class Dispatch:
         ]
         sends += [(WRITER, store) for _, store in self._stores.values()]
         sends += [(WRITER, work.conclude) for work in self._work.values() if work.conclude]
-        return sends + self._lend()
+        if self._is_draining:
+            return sends
+        return sends + [(WRITER, Lend(slot, self.slots.lease(slot, WRITER))) for slot in self.slots.free()]
 
     def writer_leaving(self) -> None:
         """Send nothing more to a writer that is to be replaced; its successor gets what it leaves unanswered."""
@@ -273,25 +276,21 @@ class Dispatch:
             sends += self._conclude(message.slot, outcome, Stage.DETECT)
         return sends + self._assign(self.detectors, now)
 
-    def concluded(self, message: Concluded) -> list[Send]:
-        """Free the frame slot of a committed verdict and lend it out again.
+    def concluded(self, message: Concluded) -> None:
+        """Free the frame slot of a committed verdict; the writer goes on with it in the lease that follows.
 
         Raises: ProtocolError when no verdict of this slot was to be written.
         """
         if not self._is_lease(message.slot, message.generation):
-            return []
+            return
         work = self._work.get(message.slot)
         if work is None or work.conclude is None:
             raise ProtocolError(f"slot {message.slot} has no verdict to be concluded")
         self._drop(message.slot)
-        return self._lend()
+        if self._has_writer and not self._is_draining:
+            self.slots.lease(message.slot, WRITER)
 
     # --- the moves --------------------------------------------------------------------------------------------------
-
-    def _lend(self) -> list[Send]:
-        if not self._has_writer or self._is_draining:
-            return []
-        return [(WRITER, Lend(slot, self.slots.lease(slot, WRITER))) for slot in self.slots.free()]
 
     def _assign(self, crew: Crew, now: float) -> list[Send]:
         sends: list[Send] = []

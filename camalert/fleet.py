@@ -1,13 +1,16 @@
 """The running child processes together: start, wait for, read, write and bury them.
 
-Mechanism: one selector waits for every channel and every process's end. What a child said is returned, never acted on
+Mechanism: one epoll waits for every channel and every process's end. What a child said is returned, never acted on
 here; a child whose channel broke or carries nonsense is listened to no more.
+
+Each message wakes the supervisor with cold caches, so that every object it touches costs; that is why it waits by epoll
+itself and not by `selectors`, which builds several for each event.
 """
 
 from __future__ import annotations
 
 import contextlib
-import selectors
+import select
 import signal
 from collections.abc import Callable
 
@@ -16,27 +19,32 @@ from camalert.children import ChildProcess, start
 from camalert.errors import ChannelClosed, ProtocolError
 from camalert.messages import Message
 
-Take = Callable[[str, Message], None]
-MESSAGES_A_TURN = 1  # from one child: the selector says when there is another, which costs less than asking in vain
+Handle = Callable[[str], None]
 
 
 class Fleet:
-    """Own the processes and the selector that waits for them.
+    """Own the processes and the epoll that waits for them.
 
+    `take(name, message)` is called for each message, and raises ProtocolError for what makes no sense to it.
+    `on_end(name)` is called when a child's process has ended; it is buried then.
     `on_closed(name)` is called when a child has closed its channel: it is ending, or has to be ended.
     `on_nonsense(name, why)` is called when a child cannot be understood; it has to be ended.
     """
 
     def __init__(
         self,
-        selector: selectors.BaseSelector,
-        on_closed: Callable[[str], None],
+        take: Callable[[str, Message], None],
+        on_end: Handle,
+        on_closed: Handle,
         on_nonsense: Callable[[str, str], None],
     ) -> None:
-        self._selector = selector
+        self._take = take
+        self._on_end = on_end
         self._on_closed = on_closed
         self._on_nonsense = on_nonsense
         self._children: dict[str, ChildProcess] = {}
+        self._epoll = select.epoll()
+        self._files: dict[int, tuple[Handle, str]] = {}  # what to do with what can be read, and for whom
 
     def __contains__(self, name: str) -> bool:
         """Tell whether a child's process exists."""
@@ -50,9 +58,21 @@ class Fleet:
         child = start(orders)
         child.engine = orders.engine
         self._children[orders.name] = child
-        self._selector.register(child.channel, selectors.EVENT_READ, ("channel", orders.name))
-        self._selector.register(child.sentinel, selectors.EVENT_READ, ("end", orders.name))
+        self.watch(child.channel.fileno(), self._read, orders.name)
+        self.watch(child.sentinel, self._end, orders.name)
         return child
+
+    def watch(self, file: int, handle: Handle, name: str = "") -> None:
+        """Let `turn` call `handle(name)` when a descriptor can be read."""
+        self._files[file] = handle, name
+        self._epoll.register(file, select.EPOLLIN)
+
+    def turn(self, timeout_s: float) -> list[tuple[Handle, str]]:
+        """Wait for what happens next, at most `timeout_s`; return what has to be called, with whose name.
+
+        All of it is looked up before any of it is called: a descriptor's number may soon be another child's.
+        """
+        return [self._files[file] for file, _ in self._epoll.poll(max(0.0, timeout_s))]
 
     def send(self, name: str, message: Message) -> bool:
         """Send to a child; return False when it is gone, or is not talked to any more.
@@ -71,37 +91,16 @@ class Fleet:
             self._on_nonsense(name, str(error))
             return False
         if child.channel.has_outbox:
-            self._watch(child, name)
+            self._await_room(child, is_awaited=True)
         return True
 
-    def read(self, name: str, take: Take, limit: int = MESSAGES_A_TURN) -> None:
-        """Give a child's waiting messages to `take`, which raises ProtocolError for what makes no sense to it."""
-        child = self._children.get(name)
-        if child is None or not child.is_trusted:
-            return
-        try:
-            with contextlib.suppress(ChannelClosed):
-                child.channel.flush()
-            for _ in range(limit):
-                message = child.channel.receive()
-                if message is None:
-                    break
-                take(name, message)
-            self._watch(child, name)
-        except ChannelClosed:
-            self._leave_alone(child)
-            self._on_closed(name)
-        except ProtocolError as error:
-            self._leave_alone(child)
-            self._on_nonsense(name, str(error))
-
-    def bury(self, name: str, take: Take) -> tuple[ChildProcess, int]:
+    def bury(self, name: str) -> tuple[ChildProcess, int]:
         """Read the last messages of an ended child and collect it; return it and its exit code."""
         child = self._children[name]
-        self._drain(child, name, take)
+        self._drain(child, name)
         if child.is_trusted:
-            self._selector.unregister(child.channel)
-        self._selector.unregister(child.sentinel)
+            self._forget(child.channel.fileno())
+        self._forget(child.sentinel)
         del self._children[name]
         return child, child.reap()
 
@@ -118,30 +117,63 @@ class Fleet:
         """Return what a child has for itself alone."""
         return self._children[name].memory_bytes()
 
-    def kill_all(self) -> None:
-        """Leave no process behind."""
+    def close(self) -> None:
+        """Leave no process behind, and wait for nothing any more."""
         for child in self._children.values():
             child.signal(signal.SIGKILL)
             child.reap()
         self._children.clear()
+        self._epoll.close()
 
-    def _drain(self, child: ChildProcess, name: str, take: Take) -> None:
+    def _read(self, name: str) -> None:
+        """Take the messages of a child's next datagram; epoll says when there is another."""
+        child = self._children.get(name)
+        if child is None or not child.is_trusted:
+            return
+        channel = child.channel
+        try:
+            if channel.has_outbox:
+                self._send_outbox(child)
+            message = channel.receive()
+            while message is not None and child.is_trusted:
+                self._take(name, message)
+                message = channel.receive() if channel.has_arrived else None
+        except ChannelClosed:
+            self._leave_alone(child)
+            self._on_closed(name)
+        except ProtocolError as error:
+            self._leave_alone(child)
+            self._on_nonsense(name, str(error))
+
+    def _end(self, name: str) -> None:
+        if name in self._children:
+            self._on_end(name)
+
+    def _drain(self, child: ChildProcess, name: str) -> None:
         """Read a dead child's channel to its end: what it finished counts."""
         while child.is_trusted:
             try:
                 message = child.channel.receive()
                 if message is None:
                     return
-                take(name, message)
+                self._take(name, message)
             except (ChannelClosed, ProtocolError):
                 return
 
     def _leave_alone(self, child: ChildProcess) -> None:
         child.is_trusted = False
-        self._selector.unregister(child.channel)
+        self._forget(child.channel.fileno())
 
-    def _watch(self, child: ChildProcess, name: str) -> None:
-        """Wait for room in a child's channel exactly while something waits to be sent."""
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.channel.has_outbox else 0)
-        if child.is_trusted and self._selector.get_key(child.channel).events != events:
-            self._selector.modify(child.channel, events, ("channel", name))
+    def _forget(self, file: int) -> None:
+        del self._files[file]
+        self._epoll.unregister(file)
+
+    def _send_outbox(self, child: ChildProcess) -> None:
+        with contextlib.suppress(ChannelClosed):  # what it said before it went is still to be read
+            child.channel.flush()
+        if not child.channel.has_outbox:
+            self._await_room(child, is_awaited=False)
+
+    def _await_room(self, child: ChildProcess, *, is_awaited: bool) -> None:
+        """Be woken by room in a child's channel exactly while something waits to be sent."""
+        self._epoll.modify(child.channel.fileno(), select.EPOLLIN | (select.EPOLLOUT if is_awaited else 0))

@@ -1,8 +1,8 @@
 """The messages that travel between the supervisor and its children, and their encoding.
 
-Pure: used by every process. A message is one datagram of a SEQPACKET socket pair, at most `MAX_BYTES`, made of numbers
-only; words (subjects, reasons, boxes) travel as JSON in the slot (see `words`). Nothing is ever pickled: a child that
-went wrong must not be able to run code in the supervisor.
+Pure: used by every process. A datagram of a SEQPACKET socket pair holds one message or several, at most `MAX_BYTES`. A
+message is made of numbers only; words (subjects, reasons, boxes) travel as JSON in the slot (see `words`). Nothing is
+ever pickled: a child that went wrong must not be able to run code in the supervisor.
 
 Children speak in the past tense (`Ready`, `Stored`), the supervisor in the imperative (`Decode`, `Stop`). Two
 messages pass through the supervisor unchanged in meaning: `Store` (smtp to writer) and `Stored` (writer to smtp).
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -112,7 +113,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Lend:
-    """A free frame slot is the writer's, to load a pending picture into."""
+    """A free frame slot is the writer's, to load a pending picture into.
+
+    Told once: after each `Concluded` the slot is the writer's again, under the generation that follows.
+    """
 
     FORMAT: ClassVar[str] = "II"
     slot: int
@@ -201,7 +205,7 @@ class Conclude:
 
 @dataclass(frozen=True, slots=True)
 class Concluded:
-    """The verdict is committed (or was before, or waits): the frame slot is free."""
+    """The verdict is committed (or was before, or waits): the frame slot is the writer's again, in its next lease."""
 
     FORMAT: ClassVar[str] = "IIQ"
     slot: int
@@ -232,30 +236,58 @@ KINDS: tuple[type[Message], ...] = (
 _NAMES = {kind: tuple(item.name for item in fields(kind)) for kind in KINDS}
 _NUMBER = {kind: number for number, kind in enumerate(KINDS)}
 _LAYOUT = {kind: struct.Struct("<B" + kind.FORMAT) for kind in KINDS if kind is not Noted}
+_NOTE = struct.Struct("<BH")  # and so many bytes of text
 
 
 def encode(message: Message) -> bytes:
-    """Encode a message into one datagram of at most `MAX_BYTES`."""
-    if isinstance(message, Noted):
-        return bytes((_NUMBER[Noted],)) + message.text[:NOTE_BYTES]
+    """Encode a message."""
     kind = type(message)
+    if isinstance(message, Noted):
+        text = message.text[:NOTE_BYTES]
+        return _NOTE.pack(_NUMBER[kind], len(text)) + text
     return _LAYOUT[kind].pack(_NUMBER[kind], *[getattr(message, name) for name in _NAMES[kind]])
 
 
-def decode(datagram: bytes) -> Message:
-    """Decode one datagram.
+def datagrams(messages: Iterable[Message]) -> Iterator[bytes]:
+    """Encode messages into as few datagrams as hold them, in their order."""
+    gathered = b""
+    for message in messages:
+        encoded = encode(message)
+        if len(gathered) + len(encoded) > MAX_BYTES:
+            yield gathered
+            gathered = b""
+        gathered += encoded
+    if gathered:
+        yield gathered
 
-    Raises: ProtocolError when it is empty, of an unknown kind or of the wrong length.
+
+def decode(datagram: bytes) -> list[Message]:
+    """Decode the messages of one datagram.
+
+    Raises: ProtocolError when it is empty, or a message in it is of an unknown kind or cut short.
     """
-    if not datagram or datagram[0] >= len(KINDS):
-        raise ProtocolError(f"datagram of {len(datagram)} bytes is of no known kind")
-    kind = KINDS[datagram[0]]
-    if kind is Noted:
-        return Noted(datagram[1:])
-    layout = _LAYOUT[kind]
-    if len(datagram) != layout.size:
-        raise ProtocolError(f"{kind.__name__} of {len(datagram)} bytes, expected {layout.size}")
-    return kind(*layout.unpack(datagram)[1:])
+    found: list[Message] = []
+    at = 0
+    while at < len(datagram) or not found:
+        try:
+            kind = KINDS[datagram[at]]
+            if kind is Noted:
+                text = _note(datagram, at + _NOTE.size, *_NOTE.unpack_from(datagram, at)[1:])
+                found.append(Noted(text))
+                at += _NOTE.size + len(text)
+            else:
+                layout = _LAYOUT[kind]
+                found.append(kind(*layout.unpack_from(datagram, at)[1:]))
+                at += layout.size
+        except (IndexError, struct.error) as error:
+            raise ProtocolError(f"byte {at} of a datagram of {len(datagram)} bytes begins no message") from error
+    return found
+
+
+def _note(datagram: bytes, at: int, length: int) -> bytes:
+    if length > NOTE_BYTES or at + length > len(datagram):
+        raise ProtocolError(f"a note of {length} bytes in a datagram of {len(datagram)}")
+    return datagram[at : at + length]
 
 
 assert all(len(fields(kind)) or kind is Stop for kind in KINDS)  # noqa: S101 - a message without fields is a typo

@@ -25,6 +25,7 @@ from camalert.statusbook import Silence, StatusBook
 log = structlog.get_logger()
 
 TURN_S = 2.0  # how often figures are looked at; each second it was a tenth of the supervisor's work (measured)
+MAX_NOTES = 200  # that wait to be read
 STOP_S = 90.0  # what the children may take after the drain: their grace, then the ladder up to SIGKILL
 _TROUBLES = ("warning", "error")
 _TROUBLE_CHARS = 200  # of the database's trouble in the status line
@@ -54,6 +55,7 @@ class Reporter:
         self._watchdog_s = sdnotify.watchdog_interval_s()
         self._fed_at = now
         self._turn_at = now
+        self._notes: list[tuple[str, bytes, float]] = []
         self._facts: Status | None = None  # what the file holds
         self._written_at = now
         self._shown = ("", "")  # the phase and the words shown last
@@ -63,8 +65,18 @@ class Reporter:
         return self._turn_at
 
     def note(self, child: str, text: bytes) -> None:
-        """Take what a child has to say about a camera or a client."""
-        now = time.monotonic()
+        """Take what a child has to say about a camera or a client; it is read before the next look at the figures."""
+        self._notes.append((child, text, time.monotonic()))
+        if len(self._notes) >= MAX_NOTES:
+            self._read_notes()
+
+    def _read_notes(self) -> None:
+        """Read the notes together: one at a time, between other work, each would cost several times as much."""
+        notes, self._notes = self._notes, []
+        for child, text, now in notes:
+            self._read_note(child, text, now)
+
+    def _read_note(self, child: str, text: bytes, now: float) -> None:
         try:
             note = json.loads(text)
         except ValueError:
@@ -81,7 +93,7 @@ class Reporter:
         if note.get("event") == "database_unusable":
             self.book.database(words[:_TROUBLE_CHARS])
         elif note.get("event") == "database_usable_again":
-            self.database_usable()
+            self.book.database("")
         pictures = note.get("pictures", 0)
         pictures = pictures if isinstance(pictures, int) else 0
         if peer:
@@ -97,6 +109,7 @@ class Reporter:
 
     def database_usable(self) -> None:
         """Take note that alarms can be stored."""
+        self._read_notes()  # older ones may say otherwise
         self.book.database("")
 
     def trouble(self, event: str, words: str) -> None:
@@ -136,6 +149,7 @@ class Reporter:
         is_phase_new = service.phase.value != self._shown[0]
         if now < self._turn_at and not is_phase_new:
             return
+        self._read_notes()
         self._turn_at = now + min(TURN_S, (self._watchdog_s or TURN_S) / 2)
         self.book.phase(service.phase.value, now, service.reason)
         self.book.engine(engine)
@@ -150,6 +164,7 @@ class Reporter:
 
     def close(self) -> None:
         """Show the last state."""
+        self._read_notes()
         self._show(Phase.STOPPED, time.monotonic())
 
     def _show(self, phase: Phase, now: float) -> None:

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import os
 import random
-import selectors
 import signal
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -62,38 +62,32 @@ class Supervisor:
         limits = Limits(run.config.decode.deadline_seconds, run.config.detector.deadline_seconds)
         self._dispatch = Dispatch(run.plan.layout, limits)
         self._liveness = Liveness()
-        self._clock = TurnClock()
-        self._selector = selectors.DefaultSelector()
-        self._fleet = Fleet(self._selector, self._lose, self._hang)
+        self._clock = TurnClock(time.monotonic())
+        self._fleet = Fleet(self._take, self._bury, self._lose, self._hang)
+        self._routes = self._route()
         self._hung: set[str] = set()
         self._has_terminal = os.isatty(0)  # then SIGHUP says that its window was closed, not that we shall reload
         self._age_check_at = 0.0
-        self._check_at = 0.0  # when a deadline may have passed; looking at all of them for each message would cost more
+        self._check_at = self._clock.now  # when a deadline may have passed; for each message it would cost too much
         self._draw = random.Random()  # noqa: S311 - spreads restarts, guards nothing
 
     def run(self) -> int:
         """Run the service to its end and return its exit code."""
         wakeup = self._catch_signals()
+        clock = self._clock
         self._step(lifecycle.Begin())
+        self._check_at = clock.of(time.monotonic())  # starting all children takes its time, and is no stall
         try:
             while self._service.phase is not Phase.STOPPED:
-                timeout_s = max(0.0, self._check_at - self._now())
-                self._turn(timeout_s)
-                ready = self._selector.select(timeout_s)
-                self._turn(0.0)
-                for key, _ in ready:
-                    kind, name = key.data
-                    if kind == "signal":
-                        self._read_signals(wakeup)
-                    elif kind == "channel":
-                        self._fleet.read(name, self._take)
-                    elif name in self._fleet:
-                        self._bury(name)
-                if self._now() >= self._check_at:
+                happened = self._fleet.turn(self._check_at - clock.now)
+                if late_s := clock.turn(time.monotonic(), self._check_at):
+                    log.warning("supervisor_stalled", seconds=round(late_s, 1))
+                for handle, name in happened:
+                    handle(name)
+                if clock.now >= self._check_at:
                     self._check()
         finally:
-            self._fleet.kill_all()
-            self._selector.close()
+            self._fleet.close()
             signal.set_wakeup_fd(-1)
             wakeup.close()
             self._signalled_end.close()
@@ -111,51 +105,67 @@ class Supervisor:
         signal.set_wakeup_fd(self._signalled_end.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
-        self._selector.register(wakeup, selectors.EVENT_READ, ("signal", ""))
+
+        def read(_: str) -> None:
+            for number in wakeup.recv(64):
+                self._obey(number)
+
+        self._fleet.watch(wakeup.fileno(), read)
         return wakeup
 
-    def _read_signals(self, wakeup: socket.socket) -> None:
-        for number in wakeup.recv(64):
-            if number in (signal.SIGTERM, signal.SIGINT) or (number == signal.SIGHUP and self._has_terminal):
-                log.info("stop_asked", signal=signal.Signals(number).name)
-                self._step(lifecycle.StopAsked())
-            elif number == signal.SIGHUP:
-                self._reload()
+    def _obey(self, number: int) -> None:
+        """Do what a signal asks for."""
+        if number in (signal.SIGTERM, signal.SIGINT) or (number == signal.SIGHUP and self._has_terminal):
+            log.info("stop_asked", signal=signal.Signals(number).name)
+            self._step(lifecycle.StopAsked())
+        elif number == signal.SIGHUP:
+            self._reload()
+
+    def _route(self) -> dict[Role, dict[type[messages.Message], Callable[[str, Any], None]]]:
+        """Say who may send what, and where it goes."""
+        everybody: dict[type[messages.Message], Callable[[str, Any], None]] = {
+            messages.Ready: lambda name, _: self._greet(name),
+            messages.Pong: lambda *_: None,
+            messages.Noted: lambda name, message: self._reporter.note(name, message.text),
+        }
+        books = self._dispatch
+        own: dict[Role, dict[type[messages.Message], Callable[[str, Any], None]]] = {
+            Role.INTAKE: {messages.Store: lambda name, message: self._send(books.store(name, message))},
+            Role.WRITER: {
+                messages.Stored: self._take_stored,
+                messages.Loaded: lambda _, message: self._send(books.loaded(message, self._clock.now)),
+                messages.Concluded: self._take_concluded,
+                messages.Counted: lambda _, message: self._reporter.count(message),
+            },
+            Role.DECODER: {
+                messages.Decoded: lambda name, message: self._send(books.decoded(name, message, self._clock.now))
+            },
+            Role.DETECTOR: {
+                messages.Detected: lambda name, message: self._send(books.detected(name, message, self._clock.now))
+            },
+        }
+        return {role: everybody | own.get(role, {}) for role in Role}
 
     def _take(self, name: str, message: messages.Message) -> None:
         """Route one message of a child; one that this child has no business sending is nonsense."""
-        now = self._now()
-        self._liveness.heard(name, now)
-        role = self._specs[name].role
-        match message:
-            case messages.Ready():
-                self._greet(name, now)
-            case messages.Pong():
-                pass
-            case messages.Noted():
-                self._reporter.note(name, message.text)
-            case messages.Store() if role is Role.INTAKE:
-                self._send(self._dispatch.store(name, message))
-            case messages.Stored() if name == WRITER:
-                if message.code == messages.StoreCode.STORED:
-                    self._reporter.stored(message.count)
-                self._send(self._dispatch.stored(message))
-            case messages.Loaded() if name == WRITER:
-                self._send(self._dispatch.loaded(message, now))
-            case messages.Decoded() if role is Role.DECODER:
-                self._send(self._dispatch.decoded(name, message, now))
-            case messages.Detected() if role is Role.DETECTOR:
-                self._send(self._dispatch.detected(name, message, now))
-            case messages.Concluded() if name == WRITER:
-                self._reporter.examined(self._dispatch.outcome(message.slot))
-                self._send(self._dispatch.concluded(message))
-            case messages.Counted() if name == WRITER:
-                self._reporter.count(message)
-            case _:
-                raise ProtocolError(f"{name} sent {type(message).__name__}")
+        self._liveness.heard(name, self._clock.now)
+        handle = self._routes[self._specs[name].role].get(type(message))
+        if handle is None:
+            raise ProtocolError(f"{name} sent {type(message).__name__}")
+        handle(name, message)
 
-    def _greet(self, name: str, now: float) -> None:
+    def _take_stored(self, _: str, message: messages.Stored) -> None:
+        if message.code == messages.StoreCode.STORED:
+            self._reporter.stored(message.count)
+        self._send(self._dispatch.stored(message))
+
+    def _take_concluded(self, _: str, message: messages.Concluded) -> None:
+        self._reporter.examined(self._dispatch.outcome(message.slot))
+        self._dispatch.concluded(message)
+
+    def _greet(self, name: str) -> None:
         """Take a ready child into the work; one that was told to go meanwhile gets none."""
+        now = self._clock.now
         state = self._service.children[name].state
         if state is State.STOPPING:
             return
@@ -178,7 +188,7 @@ class Supervisor:
         """Read a dead child's last messages, collect it, and let its work go on elsewhere."""
         before = self._service.children[name]
         self._retire(name)  # first: its last messages must not earn it another job
-        child, code = self._fleet.bury(name, self._take)
+        child, code = self._fleet.bury(name)
         words = exit_words(code)
         is_expected = before.rung is Rung.ASKED
         (log.info if is_expected else log.warning)("child_ended", child=name, pid=child.pid, exit=words)
@@ -186,7 +196,7 @@ class Supervisor:
             self._reporter.trouble("child_ended", f"{name}: {words}")
         role = self._specs[name].role
         if (crew := self._crew(name)) and child.channel.is_unread and before.rung is Rung.NONE:
-            self._send(self._dispatch.undelivered(crew, name, self._now()))
+            self._send(self._dispatch.undelivered(crew, name, self._clock.now))
         is_blameless = name in self._dispatch.busy()
         if role is Role.INTAKE:
             self._dispatch.intake_gone(name)
@@ -217,7 +227,7 @@ class Supervisor:
 
     def _check(self) -> None:
         """Look at every deadline, and tell those who watch us that the loop turns."""
-        now = self._now()
+        now = self._clock.now
         for name in self._dispatch.overdue(now):
             self._hang(name, "it passed the deadline of its job")
         for name in self._liveness.silent(now):
@@ -232,21 +242,13 @@ class Supervisor:
         self._reporter.turn(self._service, self._dispatch, self._fleet.pids(), self._engine.name, time.monotonic())
         self._check_at = self._next_check_at(now)
 
-    def _now(self) -> float:
-        return self._clock.time(time.monotonic())
-
-    def _turn(self, may_take_s: float) -> None:
-        """Let the clock of deadlines stand still for as long as this process was kept from running."""
-        if late_s := self._clock.turn(time.monotonic(), may_take_s):
-            log.warning("supervisor_stalled", seconds=round(late_s, 1))
-
     # --- what is done -----------------------------------------------------------------------------------------------
 
     def _step(self, event: lifecycle.Event) -> None:
         """Let the state machine decide, then carry its actions out."""
         draw = self._draw.uniform(-1.0, 1.0)
-        self._service, actions = lifecycle.step(self._service, event, self._now(), draw)
-        self._check_at = 0.0
+        self._service, actions = lifecycle.step(self._service, event, self._clock.now, draw)
+        self._check_at = self._clock.now
         for action in actions:
             self._act(action)
 
@@ -297,7 +299,7 @@ class Supervisor:
     def _send(self, sends: list[Send]) -> None:
         for name, message in sends:
             if not self._fleet.send(name, message) and (crew := self._crew(name)):
-                self._send(self._dispatch.undelivered(crew, name, self._now()))
+                self._send(self._dispatch.undelivered(crew, name, self._clock.now))
 
     def _reload(self) -> None:
         """Take a changed configuration: check it, then replace the children it concerns, one at a time."""
@@ -344,6 +346,6 @@ class Supervisor:
             self._service.next_deadline(),
             self._dispatch.next_deadline(),
             self._liveness.next_at(),
-            self._clock.time(self._reporter.next_at()),
+            self._clock.of(self._reporter.next_at()),
         )
         return min(deadline for deadline in deadlines if deadline is not None)

@@ -113,6 +113,11 @@ def _round_up(size_bytes: int) -> int:
     return -(-size_bytes // PAGE_BYTES) * PAGE_BYTES
 
 
+def following(generation: int) -> int:
+    """Return the generation of a slot's next lease."""
+    return (generation + 1) & 0xFFFFFFFF
+
+
 class SlotTable:
     """Keep the books of a set of slots: who has which, in which generation.
 
@@ -131,7 +136,7 @@ class SlotTable:
         """
         if self._owner[slot] is not None:
             raise ProtocolError(f"slot {slot} is {self._owner[slot]}'s, not free")
-        self._generation[slot] = (self._generation[slot] + 1) & 0xFFFFFFFF
+        self._generation[slot] = following(self._generation[slot])
         self._owner[slot] = owner
         return self._generation[slot]
 

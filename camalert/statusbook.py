@@ -97,7 +97,9 @@ class StatusBook:
         self._troubles: deque[tuple[float, str, str]] = deque(maxlen=MAX_TROUBLES)
         self._heard: deque[tuple[float, Heard]] = deque(maxlen=MAX_HEARD)
         self._state_at = now
-        self._stored, self._examined = _Rate(), _Rate()
+        self._stored_rate, self._examined_rate = _Rate(), _Rate()
+        self._mails = self._pictures = 0
+        self._examined = self._persons = self._failed = 0
 
     # --- what the supervisor tells ----------------------------------------------------------------------------------
 
@@ -133,20 +135,16 @@ class StatusBook:
 
     def stored(self, pictures: int, now: float) -> None:
         """Count a stored mail with its pictures."""
-        self._stored.add(pictures, now)
-        status = self._status
-        self._status = replace(status, mails=status.mails + 1, pictures=status.pictures + pictures)
+        self._stored_rate.add(pictures, now)
+        self._mails += 1
+        self._pictures += pictures
 
     def examined(self, now: float, *, is_person: bool = False, is_failed: bool = False) -> None:
         """Count a concluded examination."""
-        self._examined.add(1, now)
-        status = self._status
-        self._status = replace(
-            status,
-            examined=status.examined + 1,
-            persons=status.persons + is_person,
-            failed=status.failed + is_failed,
-        )
+        self._examined_rate.add(1, now)
+        self._examined += 1
+        self._persons += is_person
+        self._failed += is_failed
 
     def mailed(self, camera: str, peer: str, pictures: int, now: float) -> Silence | None:
         """Note a mail of a camera at an address; a test or health mail has no pictures.
@@ -231,8 +229,13 @@ class StatusBook:
             self._status,
             written_utc=round(now_utc, 3),
             since_utc=utc(self._state_at),
-            pictures_per_minute=self._stored.per_minute(now),
-            examined_per_minute=self._examined.per_minute(now),
+            mails=self._mails,
+            pictures=self._pictures,
+            examined=self._examined,
+            persons=self._persons,
+            failed=self._failed,
+            pictures_per_minute=self._stored_rate.per_minute(now),
+            examined_per_minute=self._examined_rate.per_minute(now),
             children=tuple(replace(child, since_utc=utc(since)) for child, since in self._children.values()),
             cameras=tuple(
                 CameraStatus(

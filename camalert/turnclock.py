@@ -13,23 +13,24 @@ STALL_S = 2.0  # a turn takes milliseconds; on the busiest machine it is far fro
 
 @dataclass(slots=True)
 class TurnClock:
-    """Count the seconds in which the loop could act. `lost_s` are those in which it could not."""
+    """Count the seconds in which the loop could act. `now` is the time of deadlines, at the loop's latest turn."""
 
-    lost_s: float = 0.0
-    _due_at: float | None = None
+    now: float
+    lost_s: float = 0.0  # in which it could not
 
-    def time(self, monotonic: float) -> float:
-        """Return the time of deadlines for a monotonic time."""
-        return monotonic - self.lost_s
-
-    def turn(self, monotonic: float, may_take_s: float) -> float:
-        """Note that the loop is here, and how long its next part may take.
+    def turn(self, monotonic: float, due_at: float) -> float:
+        """Note that the loop turns, which it was to do by `due_at` at the latest.
 
         Returns: By how many seconds it came too late, 0 when it is in time.
         """
-        late_s = 0.0 if self._due_at is None else monotonic - self._due_at
-        self._due_at = monotonic + may_take_s
+        self.now = monotonic - self.lost_s
+        late_s = self.now - due_at
         if late_s <= STALL_S:
             return 0.0
         self.lost_s += late_s
+        self.now -= late_s
         return late_s
+
+    def of(self, monotonic: float) -> float:
+        """Return the time of deadlines for a monotonic time."""
+        return monotonic - self.lost_s

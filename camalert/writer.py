@@ -2,7 +2,7 @@
 
     Store (mail in an intake slot)  ─┐                     ┌─ Loaded (picture in a lent frame slot)
     Conclude (verdict in its slot)  ─┼─▶ one transaction ──┼─ Stored (the camera gets its 250)
-    Lend (free frame slots)         ─┘                     └─ Concluded (the frame slot is free)
+    Lend (free frame slots)         ─┘                     └─ Concluded (the frame slot is ours again)
 
 All messages that wait are one batch and one commit. It decodes nothing and waits for nobody but the disk; a database
 that cannot be written is an answer (451, 452), never an end of the process.
@@ -25,6 +25,8 @@ from camalert.messages import (
     Counted,
     Held,
     Lend,
+    Loaded,
+    Message,
     Noted,
     Ping,
     Pong,
@@ -34,6 +36,7 @@ from camalert.messages import (
     StoreCode,
     Stored,
 )
+from camalert.slots import following
 from camalert.store import cameras, clock, pending, transfer
 from camalert.store.batch import Batch, Done
 from camalert.store.connection import advice
@@ -76,7 +79,7 @@ class Writer:
         self._loader = Loader(context.pool, self._database, self._queue)
         self._upkeep = Upkeep(self._settings, self._database)
         self._held_back: list[Verdict] = []
-        self._health = Health(self._database, self._send_note)
+        self._health = Health(self._database, self._note)
         self._epoch = 0
         self._is_stopping = False
         self._has_upkeep = False
@@ -122,7 +125,7 @@ class Writer:
             self._has_upkeep = False
             return
         for camera, seen_utc in known:
-            self._send_note({"event": "camera_known", "camera": camera, "seen_utc": seen_utc})
+            self._note({"event": "camera_known", "camera": camera, "seen_utc": seen_utc})
 
     def serve(self) -> None:
         """Work through batches of messages until told to stop."""
@@ -191,11 +194,15 @@ class Writer:
         done = self._batch.write(self._pool, stores, verdicts, self._epoch)
         self._settle(done)
         _tell_failures(verdicts, done)
-        for store in stores:
-            self._answer(store, done.kept[store.mail_id], done.mails.get(store.mail_id))
         for message in concludes:
             # Also when the verdict waits in memory: the slot is free, and its alert is pending in any case.
-            self._channel.send(Concluded(message.slot, message.generation, message.alert_id))
+            self._channel.post(Concluded(message.slot, message.generation, message.alert_id))
+            self._queue.lend(Lease(message.slot, following(message.generation)))
+        answers: list[Message] = []
+        for store in stores:
+            answers += self._answer(store, done.kept[store.mail_id], done.mails.get(store.mail_id))
+        if answers or done.fault is not None:  # a verdict that waits in memory: its slot must not be asked for again
+            self._channel.send(*answers)
         now = time.monotonic()
         self._upkeep.checkpoint.note(done.written_bytes, now)
         if done.fault is None:
@@ -218,14 +225,12 @@ class Writer:
         for waiting in done.again:
             self._queue.wait(waiting)
 
-    def _answer(self, store: Store, kept: Kept, mail: MailWords | None) -> None:
-        """Pass a mail's pictures on while they still lie in the intake slot, then answer its Store."""
-        if mail is not None:
-            for queued in kept.queued:
-                if loaded := self._loader.pass_on(store, mail, queued):
-                    self._channel.send(loaded)
+    def _answer(self, store: Store, kept: Kept, mail: MailWords | None) -> list[Message]:
+        """Pass a mail's pictures on while they still lie in the intake slot; return that and its answer."""
+        passed_on = [self._loader.pass_on(store, mail, queued) for queued in kept.queued] if mail else []
         log.debug("mail_kept", mail_id=store.mail_id.hex(), code=StoreCode(kept.code).name, alerts=kept.count)
-        self._channel.send(Stored(store.slot, store.generation, store.mail_id, kept.code, kept.first_id, kept.count))
+        answer = Stored(store.slot, store.generation, store.mail_id, kept.code, kept.first_id, kept.count)
+        return [*filter(None, passed_on), answer]
 
     # --- between batches --------------------------------------------------------------------------------------------
 
@@ -233,8 +238,13 @@ class Writer:
         if now >= self._look_at:
             self._queue.look_again()
             self._look_at = now + LOOK_AGAIN_S
-        while time.monotonic() < now + LOAD_SLICE_S and (loaded := self._loader.load_next()):
-            self._channel.send(loaded)
+        loaded: list[Loaded] = []
+        try:
+            while time.monotonic() < now + LOAD_SLICE_S and (found := self._loader.load_next()):
+                loaded.append(found)
+        finally:
+            if loaded:
+                self._channel.send(*loaded)
 
     def _idle(self, now: float) -> None:
         if now >= self._count_at:
@@ -243,7 +253,7 @@ class Writer:
             found = self._database.read(lambda db: Counted(pending.count(db), *pending.today(db, today)))
             if found != self._counted:
                 self._counted = found
-                self._channel.send(found)
+                self._channel.post(found)
         self._has_upkeep = self._upkeep.slice(now, time.time(), lambda: self._channel.wait(0.0))
 
     def _follow_epoch(self) -> None:
@@ -254,8 +264,8 @@ class Writer:
                 self._held_back = []
             self._epoch = self._database.epoch
 
-    def _send_note(self, facts: dict[str, str | float]) -> None:
-        self._channel.send(Noted(json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")))
+    def _note(self, facts: dict[str, str | float]) -> None:
+        self._channel.post(Noted(json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")))
 
 
 def _tell_failures(verdicts: Sequence[Verdict], done: Done) -> None:

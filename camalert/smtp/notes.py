@@ -1,12 +1,14 @@
 """Things without a slot that the status file shows: sessions that went wrong, signs of life, mails taken in.
 
-Mechanism: one `Noted` message each; a client cannot cause more than a trickle of them.
+Mechanism: one `Noted` message each, which leaves with the next `Store` or a moment later; a client cannot cause more
+than a trickle of them.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 
 from camalert.channel import Channel
 from camalert.messages import NOTE_BYTES, Noted
@@ -19,10 +21,15 @@ WORDS_CHARACTERS = 400
 
 
 class Notes:
-    """Send notes to the supervisor, at a bounded rate for each client."""
+    """Send notes to the supervisor, at a bounded rate for each client.
 
-    def __init__(self, channel: Channel) -> None:
+    `on_wait` is called when a note begins to wait for a message to leave with; a process that waits by other means than
+    the channel's own sees to it that the note leaves.
+    """
+
+    def __init__(self, channel: Channel, on_wait: Callable[[], None] = lambda: None) -> None:
         self._channel = channel
+        self._on_wait = on_wait
         self._limit = RateLimit(per_second=NOTES_PER_S, burst=NOTES_BURST)
 
     def failure(self, event: str, peer: str, words: str, camera: str = "") -> None:
@@ -45,7 +52,8 @@ class Notes:
             facts["words"] = str(facts.get("words", ""))[: WORDS_CHARACTERS // 2]
             facts["camera"] = str(facts.get("camera", ""))[:60]
             text = _encoded(facts)
-        self._channel.send(Noted(text))
+        if self._channel.post(Noted(text)):
+            self._on_wait()
 
 
 def _encoded(facts: dict[str, str | int]) -> bytes:

@@ -19,6 +19,7 @@ import socket
 
 import structlog
 
+from camalert.channel import POST_S
 from camalert.child import Context
 from camalert.config import Config
 from camalert.errors import ChannelClosed, ConfigError, Exit, ProtocolError
@@ -85,7 +86,7 @@ class _Process:
             log.warning(
                 "tls_is_weak", min_tls=smtp.min_tls, words="somebody inside the network could read the pictures"
             )
-        notes = Notes(self._channel)
+        notes = Notes(self._channel, self._flush_later)
         delivery = Delivery(config, self._desk, notes)
         tls_ports = tuple(listener.port for listener in self._listeners if listener.tls == "implicit")
         return Reception(config, delivery, notes, context, tls_ports)
@@ -114,6 +115,13 @@ class _Process:
         except ProtocolError as error:
             if not self._done.done():
                 self._done.set_exception(error)
+
+    def _flush_later(self) -> None:
+        asyncio.get_running_loop().call_later(POST_S, self._flush)
+
+    def _flush(self) -> None:
+        with contextlib.suppress(ChannelClosed):  # which `_hear` reads
+            self._channel.flush()
 
     def _take(self, message: Message) -> None:
         match message:

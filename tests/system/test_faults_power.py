@@ -24,10 +24,11 @@ from testing.audit import Record, digest
 from testing.service import ServiceUnderTest
 from testing.waiting import until
 
-from camalert.messages import StoreCode, Stored, encode
+from camalert.messages import MAX_BYTES, Stored, decode
 
 MakeService = Callable[..., ServiceUnderTest]
 COPIES = 25
+_SENT = re.compile(r', "((?:\\x[0-9a-f]{2})+)",')
 _CALL = re.compile(r"^(?:\[pid +\d+\] )?(?:\d+ +)?(\w+)\((\d+)(?:<([^>]*)>)?")
 
 
@@ -65,10 +66,11 @@ def test_writer_syncs_between_the_last_write_and_each_answer(make_service: MakeS
         pytest.skip("strace is not installed")
     service = make_service().start()
     trace = tmp_path / "trace"
-    # -y shows the file of a descriptor; -x is not needed: only names and order count.
+    # -y shows the file of a descriptor, -xx what is sent in hex, -s all of it.
     tracer = subprocess.Popen(
-        ["strace", "-f", "-y", "-e", "trace=pwrite64,write,fsync,fdatasync,sendto,sendmsg", "-o", str(trace),
-         "-p", str(service.children()["writer"])],
+        ["strace", "-f", "-y", "-xx", "-s", str(MAX_BYTES),
+         "-e", "trace=pwrite64,write,fsync,fdatasync,sendto,sendmsg",
+         "-o", str(trace), "-p", str(service.children()["writer"])],
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -89,6 +91,7 @@ def test_writer_syncs_between_the_last_write_and_each_answer(make_service: MakeS
         if found is None:
             continue
         call, _, file = found.groups()
+        file = _unhex(file or "").decode()
         if call in ("pwrite64", "write") and file.endswith("-wal"):
             is_dirty, has_synced = True, False
         elif call in ("fsync", "fdatasync") and file.endswith("-wal"):
@@ -102,9 +105,13 @@ def test_writer_syncs_between_the_last_write_and_each_answer(make_service: MakeS
 
 
 def _is_answer(line: str) -> bool:
-    """Tell whether a sent datagram is a `Stored`: its kind is the first byte, and no other message has its length."""
-    length = len(encode(Stored(0, 0, bytes(16), StoreCode.STORED, 1, 1)))
-    return line.rstrip().endswith(f"= {length}")
+    """Tell whether a sent datagram, which strace prints in hex, holds a `Stored`."""
+    sent = _SENT.search(line)
+    return sent is not None and any(isinstance(message, Stored) for message in decode(_unhex(sent[1])))
+
+
+def _unhex(text: str) -> bytes:
+    return bytes.fromhex(text.replace("\\x", ""))
 
 
 def _send_on(service: ServiceUnderTest, record: Record, is_over: threading.Event) -> None:

@@ -70,10 +70,10 @@ def _point_writer(points: Points) -> None:
     channel = points.context.channel
     send = channel.send
 
-    def send_pointed(message: Message) -> None:
-        if isinstance(message, Stored):
+    def send_pointed(*messages: Message) -> None:
+        if any(isinstance(message, Stored) for message in messages):
             points.pass_by(Phase.COMMITTED, [name for name in VICTIMS if name != "smtp"])
-        send(message)
+        send(*messages)
 
     channel.send = send_pointed  # type: ignore[method-assign]
     points.before(importlib.import_module("camalert.store.batch"), "conclude", Phase.STORING)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from camalert.channel import ParentChannel, pair
+from camalert.channel import Channel, pair
 from camalert.child import Context
 from camalert.config import Config
 from camalert.messages import Conclude, Lend, Loaded, Message, Outcome, Ready, Stage, Store, Stored
@@ -102,7 +102,7 @@ class Rig(SlotFiller):
 
     def _open(self) -> None:
         self.channel, child_socket = pair()
-        self._child = ParentChannel(child_socket)  # any end will do, as long as it does not wait
+        self._child = Channel(child_socket)
         self.writer = Writer(Context("writer", self.config, self._child, self.pool))
         self.writer.open()
         assert self.take(Ready)
@@ -125,6 +125,7 @@ class Rig(SlotFiller):
 
     def take(self, kind: type[Kind]) -> list[Kind]:
         """Return the writer's messages of one kind so far; they are taken out."""
+        self._child.flush()
         while (message := self.channel.receive()) is not None:
             self.messages.append(message)
         found = [message for message in self.messages if isinstance(message, kind)]

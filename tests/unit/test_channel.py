@@ -136,3 +136,53 @@ def test_channel_garbage_is_a_protocol_error(ends: tuple[ParentChannel, Channel]
 
     with pytest.raises(ProtocolError):
         parent.receive()
+
+
+def test_channel_posted_message_leaves_with_the_next_that_is_sent(ends: tuple[ParentChannel, Channel]) -> None:
+    """What is in no hurry costs the reader no wake-up of its own, and keeps its place."""
+    parent, child = ends
+
+    assert child.post(Noted(b"1"))
+    assert not child.post(Noted(b"2"))
+    assert parent.receive() is None
+    child.send(Pong(3))
+
+    assert parent.receive() == Noted(b"1")
+    assert parent.has_arrived
+    assert [parent.receive(), parent.receive()] == [Noted(b"2"), Pong(3)]
+    assert not parent.has_arrived
+
+
+def test_channel_posted_message_leaves_in_time_without_another(
+    ends: tuple[ParentChannel, Channel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that waits does not sit on what it has to say."""
+    monkeypatch.setattr(channel, "POST_S", 0.01)
+    parent, child = ends
+    child.post(Pong(1))
+
+    assert not child.wait(0.05)
+
+    assert parent.receive() == Pong(1)
+    assert parent.receive() is None
+
+
+def test_channel_posted_messages_are_bounded(ends: tuple[ParentChannel, Channel]) -> None:
+    """A child that only posts sends all the same."""
+    parent, child = ends
+
+    for number in range(channel.POST_MESSAGES):
+        child.post(Pong(number))
+
+    assert parent.receive() == Pong(0)
+
+
+def test_channel_rest_of_a_datagram_needs_no_wait(ends: tuple[ParentChannel, Channel]) -> None:
+    """The descriptor is silent about messages that were read together with another."""
+    parent, child = ends
+    child.send(Pong(1), Pong(2))
+    parent.receive()
+
+    assert parent.wait(60.0)
+
+    assert parent.receive() == Pong(2)

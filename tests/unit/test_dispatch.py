@@ -29,7 +29,7 @@ from camalert.messages import (
     StoreCode,
     Stored,
 )
-from camalert.slots import Layout
+from camalert.slots import Layout, following
 
 LAYOUT = Layout(2, 1000, 3, 1000, 3000, largest_bytes=5000)
 LIMITS = Limits(decode_s=10, detect_s=20)
@@ -54,7 +54,7 @@ def _load(dispatch: Dispatch, slot: int, *, is_live: bool = True, tries: int = 0
 
 
 def test_picture_goes_the_whole_way() -> None:
-    """Loaded, decoded, detected, concluded, lent again."""
+    """Loaded, decoded, detected, concluded; then the slot is the writer's again, in the next lease, untold."""
     dispatch = _up()
 
     assert _load(dispatch, 3) == [("decoder-0", Decode(3, 1, 55, 0, is_clip=False))]
@@ -62,8 +62,9 @@ def test_picture_goes_the_whole_way() -> None:
     concluded = dispatch.detected("detector-0", Detected(3, 1, Outcome.PERSON), 0.0)
     assert concluded == [(WRITER, Conclude(3, 1, 103, Outcome.PERSON, Stage.DETECT, 0, 0))]
     assert dispatch.outcome(3) == Outcome.PERSON
-    assert dispatch.concluded(Concluded(3, 1, 103)) == [(WRITER, Lend(3, 2))]
+    dispatch.concluded(Concluded(3, 1, 103))
     assert dispatch.is_quiet
+    assert _load(dispatch, 3) == [("decoder-0", Decode(3, 2, 55, 0, is_clip=False))]
 
 
 def test_picture_that_is_none_is_concluded_without_detection() -> None:
@@ -200,7 +201,8 @@ def test_message_of_an_ended_lease_changes_nothing() -> None:
 
     assert dispatch.decoded("decoder-0", Decoded(3, 9, False, 1), 0.0) == []
     assert dispatch.detected("detector-0", Detected(4, 1, Outcome.NOBODY), 0.0) == []
-    assert dispatch.concluded(Concluded(3, 9, 103)) == []
+    dispatch.concluded(Concluded(3, 9, 103))
+    assert dispatch.in_flight == 1
     assert dispatch.stale == 3
     assert dispatch.busy() == frozenset({"decoder-0"})
 
@@ -325,6 +327,7 @@ class PipelineMachine(RuleBasedStateMachine):
         self.dispatch = Dispatch(LAYOUT, LIMITS)
         self.inbox: dict[str, list[object]] = {}
         self.lent: dict[int, int] = {}
+        self.posted: list[Concluded] = []  # by the writer, not yet sent
         self.in_flight: set[int] = set()
         self.next_id = 1
 
@@ -341,11 +344,21 @@ class PipelineMachine(RuleBasedStateMachine):
         self.deliver(self.dispatch.writer_ready())
 
     @precondition(lambda self: WRITER in self.inbox)
-    @rule()
-    def writer_dies(self) -> None:
+    @rule(has_sent=st.booleans())
+    def writer_dies(self, has_sent: bool) -> None:
+        if has_sent:
+            self.writer_sends_what_it_posted()
+        self.posted.clear()
         del self.inbox[WRITER]
         self.lent.clear()
         self.dispatch.writer_gone()
+
+    @precondition(lambda self: self.posted)
+    @rule()
+    def writer_sends_what_it_posted(self) -> None:
+        for message in self.posted:
+            self.dispatch.concluded(message)
+        self.posted.clear()
 
     @precondition(lambda self: self.inbox.get(WRITER))
     @rule()
@@ -359,12 +372,13 @@ class PipelineMachine(RuleBasedStateMachine):
                 self.in_flight.add(alert_id)
             case Conclude():
                 self.in_flight.discard(message.alert_id)
-                answer = Concluded(message.slot, message.generation, message.alert_id)
-                self.deliver(self.dispatch.concluded(answer))
+                self.posted.append(Concluded(message.slot, message.generation, message.alert_id))
+                self.lent[message.slot] = following(message.generation)
 
     @precondition(lambda self: WRITER in self.inbox and self.lent)
     @rule(is_live=st.booleans(), is_clip=st.booleans())
     def writer_loads(self, is_live: bool, is_clip: bool) -> None:
+        self.writer_sends_what_it_posted()
         slot, generation = self.lent.popitem()
         self.in_flight.add(self.next_id)
         loaded = Loaded(slot, generation, self.next_id, 9, tries=0, is_clip=is_clip, is_live=is_live)
@@ -429,6 +443,7 @@ class PipelineMachine(RuleBasedStateMachine):
                         self.writer_reads()
                     else:
                         self._answer(name)
+        self.writer_sends_what_it_posted()
         assert self.dispatch.is_quiet
         assert len(self.lent) == len(LAYOUT.frames)
 

@@ -39,8 +39,18 @@ def test_messages_encoded_and_decoded_are_equal(message: messages.Message) -> No
     """Whatever is sent is what is received."""
     datagram = messages.encode(message)
 
-    assert messages.decode(datagram) == message
+    assert messages.decode(datagram) == [message]
     assert len(datagram) <= messages.MAX_BYTES
+
+
+@given(st.lists(_any_message(), max_size=12))
+def test_messages_share_datagrams_in_their_order(sent: list[messages.Message]) -> None:
+    """Several messages are one wake-up; none is cut, none is lost, no datagram is too long."""
+    made = list(messages.datagrams(sent))
+
+    assert [message for datagram in made for message in messages.decode(datagram)] == sent
+    assert all(len(datagram) <= messages.MAX_BYTES for datagram in made)
+    assert len(made) <= 1 + sum(len(messages.encode(message)) for message in sent) // 3000
 
 
 @pytest.mark.parametrize("kind", [kind for kind in messages.KINDS if kind is not messages.Noted])
@@ -53,18 +63,19 @@ def test_messages_format_names_a_code_for_each_field(kind: type[messages.Message
 def test_messages_garbage_is_refused_or_a_message(datagram: bytes) -> None:
     """Garbage on a channel is told apart, never believed by halves."""
     try:
-        message = messages.decode(datagram)
+        found = messages.decode(datagram)
     except ProtocolError:
         return
 
-    assert messages.decode(messages.encode(message)) == message
+    assert found
+    assert [message for made in messages.datagrams(found) for message in messages.decode(made)] == found
 
 
 def test_messages_note_too_long_is_cut() -> None:
     """A note never exceeds its room."""
     datagram = messages.encode(messages.Noted(b"x" * 5000))
 
-    assert len(datagram) == 1 + messages.NOTE_BYTES
+    assert messages.decode(datagram) == [messages.Noted(b"x" * messages.NOTE_BYTES)]
 
 
 def test_words_of_a_mail_survive() -> None:

@@ -17,7 +17,6 @@ from camalert.messages import (
     Concluded,
     Counted,
     Held,
-    Lend,
     Loaded,
     Outcome,
     Ping,
@@ -366,7 +365,6 @@ def test_every_pending_picture_is_loaded_once_in_an_overload(rig: Rig) -> None:
     while loaded := rig.take(Loaded):
         seen += [message.alert_id for message in loaded]
         rig.turn(*(rig.conclusion(message, Outcome.NOBODY) for message in loaded))
-        rig.turn(*(Lend(message.slot, next(rig.generations)) for message in loaded))
 
     # The reserve is for live pictures: the last slot is never given to the backlog.
     assert sorted(seen) == list(range(1, 101))
