@@ -1,32 +1,34 @@
-"""How fast mails become durable rows: the writer's way from slot to commit beside plain group commits of the same rows.
+"""How fast mails become durable rows: from slot to commit, and from camera to 250, beside plain group commits.
 
-    python perf/store.py [--seconds 8] [--bytes 300000] [--group 5] [--dir DIR]
+    python perf/store.py [--seconds 8] [--group 5] [--processes 4] [--sessions 2] [--dir DIR]
 
-Both sides write into a file of their own in the same state (1000 rows, our triggers, WAL, synchronous=FULL) with
-the same number of pictures a commit, in turns, so that a disk that changes its mind meets both. The bound writes only
-the row of `alerts_alert`; the writer also the mail, its facts, its place in the queue and the day's counts. The
-third row is a writer in a process of its own, asked over its channel as the supervisor asks it.
+The bound is one bare process that commits the same pictures in groups with nothing else to do. Every side writes into
+a file of its own in the same state (1000 rows, our triggers, WAL, synchronous=FULL), in turns, so that a disk that
+changes its mind meets all. The bound writes only the row of `alerts_alert`; the writer also the mail, its facts, its
+place in the queue and the day's counts. Examinations count as over after each round, for the rows of pending ones are
+not removed and the table would grow.
+
+The last row is the whole service with cameras on the same cores, mails of 300 kB with one 1080p picture, to the 250.
+They are of a camera with `examine = false`, so that what is measured is the way to the 250 and not the detection.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
-from camalert import child
-from camalert.channel import pair
+import rig
+from cameras import Cameras
+
 from camalert.config import Config
-from camalert.messages import Ready, Stop, Store, StoreCode, Stored
+from camalert.messages import Store, StoreCode
 from camalert.pool import Pool
 from camalert.slots import Layout
 from camalert.store.batch import Batch
@@ -36,29 +38,30 @@ from camalert.words import MailWords, PictureWords
 
 ROWS = 1000
 ROUND_S = 0.5
+SERVICE_ROUND_S = 1.0  # longer, for a round ends when the last session has its 250
+TARGET = 0.8
+SERVICE_TARGET = 0.5
 INSERT = "INSERT INTO alerts_alert (subject, timestamp, snapshot) VALUES (?, ?, ?)"
+ONLY_STORED = {"name": "front", "examine": "false", "match__sender": "camera@"}
 
 
 class Side(ABC):
-    """One of the two sides: a database in the common state, and how it commits a group."""
+    """How a group is committed, and what it took."""
 
-    def __init__(self, config: Config, picture: bytes) -> None:
-        self.database = Database(config.database)
-        self.database.open()
-        while self.database.write(lambda found: _fill(found, picture)):
-            pass
-        self.database.read(lambda found: found.execute("PRAGMA wal_checkpoint(RESTART)").fetchall())
+    def __init__(self) -> None:
         self.commit_s: list[float] = []
         self.pictures = 0
-        self.busy_s = 0.0
+        self.busy_s = self.cpu_s = 0.0
 
     def run(self, seconds: float) -> None:
         """Commit groups for a while."""
+        cpu_s = time.process_time()
         end = time.perf_counter() + seconds
         while (started := time.perf_counter()) < end:
             self.pictures += self.commit()
             self.commit_s.append(time.perf_counter() - started)
             self.busy_s += self.commit_s[-1]
+        self.cpu_s += time.process_time() - cpu_s
 
     @abstractmethod
     def commit(self) -> int:
@@ -71,16 +74,18 @@ class Side(ABC):
 
 
 class Plain(Side):
-    """The bound: executemany in one transaction, SQLite's own checkpoints."""
+    """The bound: a connection as Python opens it, executemany in one transaction, SQLite's own checkpoints."""
 
     def __init__(self, config: Config, picture: bytes, group: int) -> None:
-        super().__init__(config, picture)
+        super().__init__()
         self.rows = [("a mail", "2026-07-01 12:00:00", picture)] * group
-        self.database.read(lambda found: found.execute("PRAGMA wal_autocheckpoint = 1000").fetchall())
+        _filled(config, picture).close()
+        self.connection = sqlite3.connect(config.database.path)
 
     def commit(self) -> int:
         """Commit the rows alone."""
-        self.database.write(lambda found: found.executemany(INSERT, self.rows))
+        with self.connection:
+            self.connection.executemany(INSERT, self.rows)
         return len(self.rows)
 
 
@@ -88,10 +93,16 @@ class Ours(Side):
     """The writer's batch, from the intake slots."""
 
     def __init__(self, config: Config, picture: bytes, group: int, pool: Pool) -> None:
-        super().__init__(config, picture)
+        super().__init__()
+        self.database = _filled(config, picture)
         self.pool, self.group = pool, group
         self.batch = Batch(config, self.database)
         self.upkeep = Upkeep(config.database, self.database)
+
+    def run(self, seconds: float) -> None:
+        """Commit groups for a while, then end their examinations."""
+        super().run(seconds)
+        self.database.write(lambda found: found.execute("DELETE FROM camalert_pending"))
 
     def commit(self) -> int:
         """Commit mails as the writer does, its checkpoints included."""
@@ -106,33 +117,78 @@ class Ours(Side):
         return self.group
 
 
+class Whole:
+    """The service with cameras beside it."""
+
+    def __init__(self, folder: Path, picture: bytes, processes: int, sessions: int) -> None:
+        folder.mkdir()
+        config = Config()
+        path = str(folder / "alerts.sqlite3")
+        _filled(replace(config, database=replace(config.database, path=path)), picture).close()
+        camera = {f"camera__0__{key}": value for key, value in ONLY_STORED.items()}
+        self.service = rig.Service(folder, database__keep_alerts=ROWS, detector__processes=1, **camera)
+        self.service.wait_ready(4)
+        self.cameras = Cameras(self.service.port, rig.mail(picture), processes, sessions)
+        self.cameras.send(SERVICE_ROUND_S)  # warm
+        self._before = self.service.costs()
+        self.mails = 0
+        self.busy_s = self.cameras_cpu_s = 0.0
+
+    def run(self, seconds: float) -> None:
+        """Let the cameras send for a while."""
+        sent, wall_s = self.cameras.send(seconds)
+        self.mails += sent.mails
+        self.busy_s += wall_s
+        self.cameras_cpu_s += sent.cpu_s
+
+    def end(self) -> dict[str, float]:
+        """Stop; return what a mail took of each process, in CPU ms."""
+        after = self.service.costs()
+        self.cameras.close()
+        self.service.stop()
+        spent = {name: after[name].cpu_s - before.cpu_s for name, before in self._before.items()}
+        spent["cameras"] = self.cameras_cpu_s
+        return {name: round(cpu_s / self.mails * 1000, 2) for name, cpu_s in spent.items()}
+
+    @property
+    def rate(self) -> float:
+        """Return the mails a second."""
+        return self.mails / self.busy_s
+
+
 def main() -> None:
     """Measure and print a table and a JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=8.0, help="of measurement for each side (default 8)")
-    parser.add_argument("--bytes", type=int, default=300_000, help="of a picture (default 300000)")
     parser.add_argument(
         "--group", type=int, default=5, help="mails a commit (default 5, the small intake slots less one)"
     )
+    parser.add_argument("--processes", type=int, default=4, help="of cameras (default 4)")
+    parser.add_argument("--sessions", type=int, default=2, help="in each of them (default 2)")
     parser.add_argument(
         "--dir", type=Path, default=None, help="where to put the databases (default: a temporary folder)"
     )
-    arguments = parser.parse_args()
-    picture = os.urandom(arguments.bytes)
-    layout = Layout(arguments.group, arguments.bytes, 2, arguments.bytes, 4096, arguments.bytes)
+    options = parser.parse_args()
+    [picture] = rig.pictures(1, people_share=0)
+    layout = Layout(options.group, len(picture), 2, len(picture), 4096, len(picture))
     pool = Pool.create(f"camalert-perf-{os.getpid()}", layout)
     try:
-        with tempfile.TemporaryDirectory(dir=arguments.dir) as directory:
+        with tempfile.TemporaryDirectory(dir=options.dir, prefix="camalert-perf-") as directory:
             for slot in layout.intake:
                 with pool.encoded(slot) as section:
                     section[: len(picture)] = picture
-            plain = Plain(_config(directory, "plain"), picture, arguments.group)
-            ours = Ours(_config(directory, "ours"), picture, arguments.group, pool)
-            for _ in range(max(1, round(arguments.seconds / ROUND_S))):
-                plain.run(ROUND_S)
-                ours.run(ROUND_S)
-            rate = _process_rate(_config(directory, "ours"), pool, arguments)
-            _report(arguments, plain, ours, rate)
+            plain = Plain(_config(directory, "plain"), picture, options.group)
+            ours = Ours(_config(directory, "ours"), picture, options.group, pool)
+            whole = Whole(Path(directory, "whole"), picture, options.processes, options.sessions)
+            for _ in range(max(1, round(options.seconds / SERVICE_ROUND_S))):
+                whole.run(SERVICE_ROUND_S)
+                for _ in range(2):
+                    plain.run(ROUND_S)
+                    ours.run(ROUND_S)
+            spent = whole.end()
+            print(f"{len(picture)} bytes a picture, {options.group} a commit, SQLite {sqlite3.sqlite_version}")
+            print(f"{options.processes * options.sessions} sessions; CPU ms a mail by process: {spent}\n")
+            _report(plain, ours, whole, spent)
     finally:
         pool.close()
         pool.unlink()
@@ -141,6 +197,16 @@ def main() -> None:
 def _config(directory: str, name: str) -> Config:
     config = Config()
     return replace(config, database=replace(config.database, path=f"{directory}/{name}.sqlite3", keep_alerts=ROWS))
+
+
+def _filled(config: Config, picture: bytes) -> Database:
+    """Return an open database in the common state."""
+    database = Database(config.database)
+    database.open()
+    while database.write(lambda found: _fill(found, picture)):
+        pass
+    database.read(lambda found: found.execute("PRAGMA wal_checkpoint(RESTART)").fetchall())
+    return database
 
 
 def _fill(connection: sqlite3.Connection, picture: bytes) -> bool:
@@ -157,55 +223,27 @@ def _put_words(pool: Pool, slot: int, length: int) -> None:
     pool.write_words(slot, words.encode())
 
 
-def _process_rate(config: Config, pool: Pool, arguments: argparse.Namespace) -> float:
-    """Return the mails a second of a writer process whose intake slots are always full."""
-    channel, child_socket = pair()
-    orders = child.Orders("writer", "camalert.writer:main", config, os.getpid(), pool.name, pool.layout)
-    process = get_context("spawn").Process(target=child.run, args=(orders, child_socket))
-    process.start()
-    child_socket.close()
-    stored, outstanding, is_ready = 0, 0, False
-    started = end = time.perf_counter() + 60
-    while time.perf_counter() < end or outstanding:
-        channel.wait(1.0)
-        while (message := channel.receive()) is not None:
-            freed = []
-            if isinstance(message, Ready):
-                is_ready, started = True, time.perf_counter()
-                end = started + arguments.seconds
-                freed = list(range(arguments.group))
-            elif isinstance(message, Stored):
-                stored, outstanding, freed = stored + 1, outstanding - 1, [message.slot]
-            for slot in freed if time.perf_counter() < end else ():
-                _put_words(pool, slot, arguments.bytes)
-                channel.send(Store(slot, 1, os.urandom(16)))
-                outstanding += 1
-    assert is_ready, "the writer did not start"
-    seconds = time.perf_counter() - started
-    channel.send(Stop())
-    process.join(30)
-    return stored / seconds
-
-
-def _report(arguments: argparse.Namespace, plain: Plain, ours: Ours, process_rate: float) -> None:
-    sides = [("plain group commits", plain), ("writer, slot to commit", ours)]
-    print(f"{arguments.bytes} bytes a picture, {arguments.group} a commit, SQLite {sqlite3.sqlite_version}\n")
-    print(f"{'':24} {'pictures/s':>10} {'ratio':>6} {'p50 ms':>8} {'p99 ms':>8}")
-    for name, side in sides:
-        p50, p99 = statistics.median(side.commit_s) * 1000, statistics.quantiles(side.commit_s, n=100)[98] * 1000
-        print(f"{name:24} {side.rate:10.0f} {side.rate / plain.rate:6.2f} {p50:8.2f} {p99:8.2f}")
-    print(f"{'writer process':24} {process_rate:10.0f} {process_rate / plain.rate:6.2f}")
-    print(
-        json.dumps(
-            {
-                "perf": "store", "bytes": arguments.bytes, "group": arguments.group,
-                "sqlite": sqlite3.sqlite_version, "python": sys.version.split()[0],
-                "plain_per_s": round(plain.rate, 1), "ours_per_s": round(ours.rate, 1),
-                "process_per_s": round(process_rate, 1), "ratio": round(ours.rate / plain.rate, 3),
-                "process_ratio": round(process_rate / plain.rate, 3), "target": 0.8,
-            }
-        )
-    )  # fmt: skip
+def _report(plain: Plain, ours: Ours, whole: Whole, spent: dict[str, float]) -> None:
+    rows: list[list[object]] = []
+    for name, side in (("plain group commits", plain), ("writer, slot to commit", ours)):
+        p50, p99 = statistics.median(side.commit_s), statistics.quantiles(side.commit_s, n=100)[98]
+        cpu_ms = side.cpu_s / side.pictures * 1000
+        rows.append([name, round(side.rate), side.rate / plain.rate, cpu_ms, p50 * 1000, p99 * 1000])
+    cpu_ms = sum(spent.values())
+    rows.append(["cameras beside the service, to the 250", round(whole.rate), whole.rate / plain.rate, cpu_ms, "", ""])
+    figures = {
+        **rig.machine(),
+        "sqlite": sqlite3.sqlite_version,
+        "plain_per_s": round(plain.rate, 1),
+        "ours_per_s": round(ours.rate, 1),
+        "service_per_s": round(whole.rate, 1),
+        "service_cpu_ms": spent,
+        "ratio": round(ours.rate / plain.rate, 3),
+        "target": TARGET,
+        "service_ratio": round(whole.rate / plain.rate, 3),
+        "service_target": SERVICE_TARGET,
+    }
+    rig.report("store", ["", "pictures/s", "ratio", "CPU ms", "commit p50 ms", "p99 ms"], rows, figures)
 
 
 if __name__ == "__main__":

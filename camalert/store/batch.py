@@ -24,6 +24,8 @@ from camalert.store.queue import Waiting
 from camalert.store.verdict import Ending, Verdict, conclude
 from camalert.words import MailWords
 
+SMALL_BYTES = 8_388_608  # a batch of more pictures is undone from a file, or a large clip would double our memory
+
 log = structlog.get_logger()
 
 
@@ -80,8 +82,13 @@ class Batch:
     def _write(
         self, pool: Pool, mails: Sequence[tuple[Store, MailWords]], verdicts: Sequence[Verdict], epoch: int
     ) -> Done:
+        pictures_bytes = sum(picture.length for _, words in mails for picture in words.pictures)
+        pictures_bytes += sum(len(verdict.annotated) + len(verdict.snapshot) for verdict in verdicts)
         try:
-            return self._database.write(lambda connection: self._work(connection, pool, mails, verdicts, epoch))
+            return self._database.write(
+                lambda connection: self._work(connection, pool, mails, verdicts, epoch),
+                is_small=pictures_bytes <= SMALL_BYTES,
+            )
         except StoreRefused as error:
             if len(mails) + len(verdicts) > 1:
                 done = Done()

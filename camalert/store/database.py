@@ -41,6 +41,7 @@ class Database:
         self._file: tuple[int, int] | None = None
         self._damaged: tuple[int, ...] | None = None
         self._schema_version = 0
+        self._is_small = False
         self._courtesy = Courtesy(self.path)
         self._wal_sync = WalSync(self.path)
 
@@ -55,6 +56,7 @@ class Database:
             self._damaged = _looks(self.path)
             raise
         self._connection = connection
+        self._is_small = False
         self._courtesy.begin()
         self._wal_sync.begin(connection)
         file = _identity(self.path)
@@ -75,12 +77,16 @@ class Database:
         found, self._warnings = self._warnings, []
         return found
 
-    def write(self, work: Callable[[sqlite3.Connection], Result], *, wait_s: float | None = None) -> Result:
+    def write(
+        self, work: Callable[[sqlite3.Connection], Result], *, wait_s: float | None = None, is_small: bool = False
+    ) -> Result:
         """Run `work` in one transaction; when this returns, it is on the disk.
 
         Args:
             work: Gets the connection; what it raises rolls everything back.
             wait_s: How long to wait for a lock, when not `[database] busy_seconds`.
+            is_small: Whether the pages that one statement changes may be kept in memory, to undo it. SQLite keeps them
+                in a temporary file otherwise, which is every second page that is written at all (perf/store.py).
 
         Raises: StoreBusy, StoreFull or StoreDamaged; nothing is written, or at least not answered for.
         """
@@ -88,6 +94,7 @@ class Database:
         try:
             if wait_s is not None:
                 _wait_at_most(connection, wait_s)
+            self._undo_in_memory(connection, is_small)
             self._courtesy.wait()
             self._begin(connection)
             result = work(connection)
@@ -164,6 +171,12 @@ class Database:
             self.open()
         assert self._connection is not None  # noqa: S101 - open() ends in a connection or raises
         return self._connection
+
+    def _undo_in_memory(self, connection: sqlite3.Connection, is_small: bool) -> None:
+        """Say where SQLite keeps what undoes a statement. Source: sqlite.org/tempfiles.html, 2.5 and 3."""
+        if is_small != self._is_small:
+            connection.execute(f"PRAGMA temp_store = {'MEMORY' if is_small else 'FILE'}")
+            self._is_small = is_small
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         for _ in range(SCHEMA_ROUNDS):

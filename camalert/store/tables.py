@@ -18,7 +18,7 @@ from camalert.errors import ProtocolError
 # A clip waits under an id of its own until its examination makes an alert of it: CLIP_BASE + its id in camalert_clip.
 # SQLite's ids are signed 64-bit numbers and the messages' are unsigned, so 2**62 fits both and no alert comes near.
 CLIP_BASE = 1 << 62
-DELETES_PER_INSERT = 16  # what one insert may delete; the writer's maintenance removes any further excess
+DELETES_PER_INSERT = 4  # what one insert may delete, and hold in memory to undo it; maintenance removes any excess
 ORIGINAL_KEEP = 1000  # rows, the number in the original's triggers
 
 _DJANGO_TABLE = (
