@@ -7,10 +7,12 @@ and no view outlives its `with` block, because closing a segment under a view wo
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 from collections.abc import Iterator
-from multiprocessing import shared_memory
+from multiprocessing import resource_tracker, shared_memory
 from pathlib import Path
+from typing import Protocol
 
 from camalert.errors import PoolError, ProtocolError
 from camalert.slots import LENGTH_BYTES, Layout, Span
@@ -19,10 +21,28 @@ SHM_DIR = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory
 MIB = 1 << 20
 
 
+class Segment(Protocol):
+    """Shared memory that is mapped into this process."""
+
+    @property
+    def name(self) -> str:
+        """Return its name in `SHM_DIR`."""
+
+    @property
+    def buf(self) -> memoryview | None:
+        """Return its bytes, None when it is detached."""
+
+    def close(self) -> None:
+        """Detach it."""
+
+    def unlink(self) -> None:
+        """Remove its name."""
+
+
 class Pool:
     """A segment laid out by a `Layout`."""
 
-    def __init__(self, segment: shared_memory.SharedMemory, layout: Layout) -> None:
+    def __init__(self, segment: Segment, layout: Layout) -> None:
         self._segment = segment
         self.layout = layout
         self.slots = layout.slots()
@@ -47,6 +67,8 @@ class Pool:
         except FileExistsError as error:
             raise PoolError(f"shared memory {name} exists already; is another camalert running?") from error
         except OSError as error:
+            with contextlib.suppress(OSError):  # without a process or a descriptor for the tracker it is there already
+                (SHM_DIR / name).unlink()
             raise PoolError(f"shared memory {name} cannot be created: {error.strerror}") from error
         try:
             file = os.open(SHM_DIR / name, os.O_RDWR)
@@ -71,11 +93,10 @@ class Pool:
         Raises: PoolError when it is not there or not of the layout's size.
         """
         try:
-            segment = shared_memory.SharedMemory(name)
+            segment = _Attached(name)
         except OSError as error:
             raise PoolError(f"shared memory {name} cannot be attached: {error.strerror}") from error
-        if segment.size < layout.size_bytes:
-            size_bytes = segment.size
+        if (size_bytes := segment.size_bytes) < layout.size_bytes:
             segment.close()
             raise PoolError(f"shared memory {name} has {size_bytes} bytes, expected {layout.size_bytes}")
         return cls(segment, layout)
@@ -85,8 +106,11 @@ class Pool:
         self._segment.close()
 
     def unlink(self) -> None:
-        """Remove the segment's name; only its creator calls this."""
-        self._segment.unlink()
+        """Remove the segment's name, if nobody else has; only its creator calls this."""
+        try:
+            self._segment.unlink()
+        except FileNotFoundError:
+            resource_tracker.unregister(f"/{self.name}", "shared_memory")
 
     @contextlib.contextmanager
     def view(self, span: Span) -> Iterator[memoryview]:
@@ -128,6 +152,50 @@ class Pool:
             if LENGTH_BYTES + length > span.length:
                 raise ProtocolError(f"slot {slot}: words of {length} bytes cannot be")
             return bytes(view[LENGTH_BYTES : LENGTH_BYTES + length])
+
+
+class _Attached:
+    """A child's mapping of the supervisor's segment.
+
+    `SharedMemory` would tell multiprocessing's resource tracker of it; if that tracker is gone, it would start another
+    one, which removes the segment's name when the child ends. The name may also be removed by others: by hand, or by
+    systemd-logind when a user logs out (RemoveIPC). The supervisor holds the memory all the same.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        file = os.open(_find(name), os.O_RDWR | os.O_CLOEXEC)
+        try:
+            self._map = mmap.mmap(file, 0)
+        except ValueError as error:  # it has no bytes yet
+            raise OSError(0, str(error)) from error
+        finally:
+            os.close(file)
+        self.size_bytes = len(self._map)
+        self.buf: memoryview | None = memoryview(self._map)
+
+    def close(self) -> None:
+        if self.buf is not None:
+            self.buf.release()
+            self.buf = None
+            self._map.close()
+
+    def unlink(self) -> None:
+        (SHM_DIR / self.name).unlink()
+
+
+def _find(name: str) -> Path:
+    """Return the path of a segment: by its name, or through its creator's descriptor when the name is gone.
+
+    Source: proc(5), /proc/pid/fd; the link of a removed file ends in " (deleted)".
+    """
+    path = SHM_DIR / name
+    if not path.exists():
+        for descriptor in Path(f"/proc/{os.getppid()}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                if os.readlink(descriptor) == f"{path} (deleted)":
+                    return descriptor
+    return path
 
 
 def free_bytes() -> int:
