@@ -10,8 +10,10 @@ does better without this module.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import select
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from camalert.journal import Journal, field_name, is_journal
 from camalert.ratelimit import RateLimit
 
 STDERR = 2
+PATIENCE_MS = 500  # with a reader of stderr that stands still, once; then its lines are lost until it goes on
 IDENTIFIER = "camalert"  # journalctl -t camalert
 # What one client can put into the log: a bad evening of a recorder with many cameras passes, a flood does not.
 PEER_LINES_BURST = 200
@@ -111,7 +114,9 @@ def _emitter(line_format: str) -> Emit:
     is_text = line_format == "text" or (line_format == "auto" and not is_under_systemd() and os.isatty(STDERR))
     if is_under_systemd():
         return _journal_emitter(Journal(), is_text=is_text)
-    return _text_emitter(is_coloured=os.isatty(STDERR) and "NO_COLOR" not in os.environ) if is_text else _emit_json
+    return _stream_emitter(
+        _shows_text(is_coloured=os.isatty(STDERR) and "NO_COLOR" not in os.environ) if is_text else _json
+    )
 
 
 def _journal_emitter(journal: Journal, *, is_text: bool) -> Emit:
@@ -130,24 +135,49 @@ def _journal_emitter(journal: Journal, *, is_text: bool) -> Emit:
     return emit
 
 
-def _text_emitter(*, is_coloured: bool) -> Emit:
-    def emit(facts: logline.Facts) -> None:
+def _shows_text(*, is_coloured: bool) -> Callable[[logline.Facts], str]:
+    def show(facts: logline.Facts) -> str:
         facts, _ = logline.fit(facts, logline.STREAM_LINE_BYTES)
-        _write(logline.to_text(facts, time.strftime("%H:%M:%S"), is_coloured=is_coloured))
+        return logline.to_text(facts, time.strftime("%H:%M:%S"), is_coloured=is_coloured)
+
+    return show
+
+
+def _json(facts: logline.Facts) -> str:
+    return logline.fit(facts, logline.STREAM_LINE_BYTES - 1)[1]
+
+
+def _stream_emitter(shown: Callable[[logline.Facts], str]) -> Emit:
+    stream = _Stream()
+
+    def emit(facts: logline.Facts) -> None:
+        stream.write(shown({**facts, "lines_lost": stream.lost} if stream.lost else facts))
 
     return emit
 
 
-def _emit_json(facts: logline.Facts) -> None:
-    _write(logline.fit(facts, logline.STREAM_LINE_BYTES - 1)[1])
+class _Stream:
+    """Write lines to stderr; a reader that stands still costs lines, never the work.
 
+    A full pipe, or a terminal that somebody halted with Ctrl-S, would otherwise stop every process of the service at
+    its next line.
+    """
 
-def _write(line: str) -> None:
-    try:
-        os.write(STDERR, line.encode("utf-8", "backslashreplace") + b"\n")
-    except OSError:
-        # Nobody reads any more (a closed pipe, a full disk); the work goes on without a log.
-        return
+    def __init__(self) -> None:
+        self.lost = 0  # lines since the last one that was written
+        self._room = select.poll()
+        self._room.register(STDERR, select.POLLOUT)
+
+    def write(self, line: str) -> None:
+        # A pipe with room takes PIPE_BUF bytes, which no line exceeds. A reader that was waited for once in vain is not
+        # waited for again.
+        if not self._room.poll(0 if self.lost else PATIENCE_MS):
+            self.lost += 1
+            return
+        # Nobody may read any more (a closed pipe, a full disk); the work goes on without a log.
+        with contextlib.suppress(OSError):
+            os.write(STDERR, line.encode("utf-8", "backslashreplace") + b"\n")
+        self.lost = 0
 
 
 class _Library(logging.Handler):

@@ -209,3 +209,36 @@ def test_is_journal_other_numbers_mean_no(stream: str) -> None:
 def test_field_name_is_one_the_journal_takes(key: str, name: str) -> None:
     """Every fact becomes a field that journald keeps and that means nothing else."""
     assert journal.field_name(key) == name
+
+
+def test_logs_full_pipe_costs_lines_and_no_time() -> None:
+    """A reader that stands still does not stop the work; the next line that gets through says how many were lost."""
+    reading, writing = os.pipe()
+    code = """
+import time
+began = time.monotonic()
+for number in range(2000):
+    log.info("a", number=number, padding="x" * 100)
+print(time.monotonic() - began, flush=True)
+input()
+log.info("b")
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROLOGUE.format(arguments="") + code],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=writing,
+    ) as process:  # fmt: skip
+        os.close(writing)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        took_s = float(process.stdout.readline())
+        os.set_blocking(reading, False)
+        taken = os.read(reading, 1_048_576).splitlines()
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        assert process.wait(30) == 0
+    last = json.loads(os.read(reading, 1_048_576))
+    os.close(reading)
+
+    assert took_s < 20
+    assert last["event"] == "b"
+    assert last["lines_lost"] == 2000 - len(taken)
