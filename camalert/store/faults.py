@@ -27,7 +27,9 @@ _WORDS: dict[int, tuple[type[StoreError], str]] = {
 
 def translate(error: sqlite3.Error) -> StoreError:
     """Return our error for one of SQLite's; what is not known counts as temporary, so that nothing is lost by it."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    extended = getattr(error, "sqlite_errorcode", 0)
+    # The file of the locks could not be made larger: SQLite knows no other reason than the disk's.
+    code = sqlite3.SQLITE_FULL if extended == sqlite3.SQLITE_IOERR_SHMSIZE else extended & 0xFF
     kind, words = _WORDS.get(code, (StoreRefused, "the database refused the statement"))
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     return kind(f"{words} ({error}, {name})")

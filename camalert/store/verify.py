@@ -55,6 +55,7 @@ def verify(path: Path) -> Report:
         if not schema.version(connection):
             raise StoreError(f"{path} has none of camalert's tables; `camalert init-db` adds them")
         findings = [Finding(is_fault=True, words=f"damaged: {words}") for words in broken]
+        findings += _end(connection, path)
         findings += _relations(connection)
         findings += _triggers(connection)
         alerts, detections, pending, failed = (
@@ -71,6 +72,15 @@ def verify(path: Path) -> Report:
         raise translate(error) from error
     finally:
         connection.close()
+
+
+def _end(connection: sqlite3.Connection, path: Path) -> Iterator[Finding]:
+    """Look at the end of the file: SQLite takes what is missing of its last page for zeros."""
+    page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    if rest_bytes := path.stat().st_size % page_bytes:
+        yield Finding(
+            is_fault=True, words=f"damaged: the file ends {page_bytes - rest_bytes} bytes before its last page does"
+        )
 
 
 def _relations(connection: sqlite3.Connection) -> Iterator[Finding]:
@@ -122,6 +132,22 @@ def _relations(connection: sqlite3.Connection) -> Iterator[Finding]:
         connection,
         "camalert_detect WHERE alert_id IS NOT NULL GROUP BY alert_id HAVING count(*) > 1",
         "alerts with more than one detection",
+    )
+    yield from _count(
+        connection,
+        "camalert_alert WHERE outcome = 'failed' AND coalesce(reason, '') = ''",
+        "alerts that could not be examined, without a reason",
+    )
+    yield from _count(
+        connection,
+        "camalert_alert JOIN alerts_alert ON id = alert_id WHERE picture_bytes <> length(snapshot)",
+        "alerts whose picture has another size than when it came",
+    )
+    yield from _count(
+        connection,
+        "camalert_detect WHERE alert_id IS NULL",
+        "detections that came from elsewhere and belong to no alert",
+        is_fault=False,
     )
     yield from _count(
         connection,

@@ -308,6 +308,7 @@ def test_locked_database_at_start_is_waited_for(tmp_path: Path) -> None:
         (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreBusy),
         (sqlite3.SQLITE_FULL, StoreFull),
         (sqlite3.SQLITE_READONLY_DBMOVED, StoreFull),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, StoreFull),
         (sqlite3.SQLITE_CORRUPT_INDEX, StoreDamaged),
         (sqlite3.SQLITE_CONSTRAINT_NOTNULL, StoreRefused),
         (0, StoreRefused),

@@ -97,6 +97,8 @@ def test_verify_of_a_worked_with_database_finds_nothing_wrong(rig: Rig) -> None:
         ("INSERT INTO camalert_detect (detect_id, subject, timestamp) VALUES (9, '', '')", "whose row"),
         ("UPDATE camalert_rows SET rows = 9", "wrong count"),
         ("DROP TRIGGER delete_alarms", "delete_alarms is missing"),
+        ("UPDATE alerts_alert SET snapshot = substr(snapshot, 1, 9)", "another size"),
+        ("UPDATE camalert_alert SET outcome = 'failed', reason = ''", "without a reason"),
     ],
 )
 def test_verify_names_what_is_wrong(rig: Rig, statement: str, words: str) -> None:
@@ -120,6 +122,31 @@ def test_verify_counts_rows_from_elsewhere_as_no_fault(rig: Rig) -> None:
 
     assert report.is_sound
     assert "from elsewhere" in report.findings[0].words
+
+
+def test_verify_notes_detections_of_no_alert(rig: Rig) -> None:
+    """What the original system or a shell put there is named, and is no fault."""
+    rig.writer._database.write(
+        lambda found: found.execute("INSERT INTO alerts_detect (subject, timestamp, snapshot) VALUES ('s', 't', x'ff')")
+    )
+
+    report = verify(rig.path)
+
+    assert report.is_sound
+    assert "belong to no alert" in report.findings[0].words
+
+
+def test_verify_sees_a_file_that_lost_its_end(rig: Rig, tmp_path: Path) -> None:
+    """A copy that was broken off within a page; SQLite itself reads zeros there."""
+    rig.store(JPEG)
+    backup(rig.path, tmp_path / "copy.sqlite3")
+    with (tmp_path / "copy.sqlite3").open("r+b") as file:
+        file.truncate(file.seek(0, 2) - 1000)
+
+    report = verify(tmp_path / "copy.sqlite3")
+
+    assert not report.is_sound
+    assert any("ends 1000 bytes before" in finding.words for finding in report.findings)
 
 
 def test_verify_of_no_database_says_so(tmp_path: Path) -> None:
