@@ -48,31 +48,30 @@ class _End:
         """Close this end; the other end reads EOF."""
         self._socket.close()
 
-    @property
-    def has_arrived(self) -> bool:
-        """Tell whether the datagram that was read last holds more for `receive`."""
-        return bool(self._arrived)
-
     def receive(self) -> Message | None:
         """Return the next message, None when none waits.
 
         Raises: ChannelClosed when the other end is gone and all it sent has been read; ProtocolError for a datagram
             that is no message.
         """
-        if self._arrived:
-            return self._arrived.popleft()
+        if not self._arrived:
+            self._arrived.extend(self.receive_datagram())
+        return self._arrived.popleft() if self._arrived else None
+
+    def receive_datagram(self) -> list[Message]:
+        """Return the messages of the next datagram, none when no datagram waits.
+
+        Raises: ChannelClosed and ProtocolError as `receive` does.
+        """
         try:
             datagram = self._receive()
         except BlockingIOError:
-            return None
+            return []
         except OSError as error:
             raise ChannelClosed(str(error)) from error
         if not datagram:
             raise ChannelClosed("the other end is closed")
-        messages = decode(datagram)
-        if len(messages) > 1:
-            self._arrived.extend(messages[1:])
-        return messages[0]
+        return decode(datagram)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until `receive` has something to say, at most `timeout_s`; return whether it has."""

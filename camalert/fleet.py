@@ -134,10 +134,10 @@ class Fleet:
         try:
             if channel.has_outbox:
                 self._send_outbox(child)
-            message = channel.receive()
-            while message is not None and child.is_trusted:
+            for message in channel.receive_datagram():
                 self._take(name, message)
-                message = channel.receive() if channel.has_arrived else None
+                if not child.is_trusted:
+                    return
         except ChannelClosed:
             self._leave_alone(child)
             self._on_closed(name)

@@ -121,8 +121,8 @@ class Supervisor:
         elif number == signal.SIGHUP:
             self._reload()
 
-    def _route(self) -> dict[Role, dict[type[messages.Message], Callable[[str, Any], None]]]:
-        """Say who may send what, and where it goes."""
+    def _route(self) -> dict[str, dict[type[messages.Message], Callable[[str, Any], None]]]:
+        """Say which child may send what, and where it goes."""
         everybody: dict[type[messages.Message], Callable[[str, Any], None]] = {
             messages.Ready: lambda name, _: self._greet(name),
             messages.Pong: lambda *_: None,
@@ -144,12 +144,12 @@ class Supervisor:
                 messages.Detected: lambda name, message: self._send(books.detected(name, message, self._clock.now))
             },
         }
-        return {role: everybody | own.get(role, {}) for role in Role}
+        return {name: everybody | own.get(spec.role, {}) for name, spec in self._specs.items()}
 
     def _take(self, name: str, message: messages.Message) -> None:
         """Route one message of a child; one that this child has no business sending is nonsense."""
         self._liveness.heard(name, self._clock.now)
-        handle = self._routes[self._specs[name].role].get(type(message))
+        handle = self._routes[name].get(type(message))
         if handle is None:
             raise ProtocolError(f"{name} sent {type(message).__name__}")
         handle(name, message)
