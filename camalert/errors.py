@@ -74,5 +74,9 @@ class StoreRefused(StoreBusy):
     """Say that the database refused this one statement: a constraint, or a table that was altered."""
 
 
+class StoreLost(CamalertError):
+    """Say that this process cannot trust or reach what it has open any more; a new writer can begin anew."""
+
+
 class StoreDamaged(StoreError):
     """Say that the database file is no sound database any more; only its owner can decide what becomes of it."""

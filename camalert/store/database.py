@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from camalert import config
-from camalert.errors import StoreBusy, StoreDamaged, StoreError
+from camalert.errors import StoreBusy, StoreDamaged, StoreError, StoreLost
 from camalert.store import backup, schema
+from camalert.store.companions import Companions
 from camalert.store.connection import abandon, leave, open_writer
 from camalert.store.courtesy import Courtesy
 from camalert.store.faults import translate
 from camalert.store.walsync import WalSync
 
 Result = TypeVar("Result")
+ABANDONED_MAX = 20  # each keeps its descriptors; a process that has left more connections makes room for a new one
 SCHEMA_ROUNDS = 5  # each round waits for the lock; a schema that changes more often than this is being worked on
 
 
@@ -40,10 +42,12 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._damaged: tuple[int, ...] | None = None
+        self._abandoned = 0  # connections
         self._schema_version = 0
         self._is_small = False
         self._courtesy = Courtesy(self.path)
         self._wal_sync = WalSync(self.path)
+        self._companions = Companions(self.path)
 
     def open(self) -> None:
         """Open, create, adopt or upgrade the database.
@@ -54,11 +58,13 @@ class Database:
             connection = self._connect()
         except StoreDamaged:
             self._damaged = _looks(self.path)
+            self._abandoned += 1
             raise
         self._connection = connection
         self._is_small = False
         self._courtesy.begin()
         self._wal_sync.begin(connection)
+        self._companions.note()
         file = _identity(self.path)
         if file != self._file:
             self.epoch += 1
@@ -158,16 +164,24 @@ class Database:
     def _ready(self) -> sqlite3.Connection:
         """Return the connection; open the file again when it is another one than before.
 
-        Raises: StoreBusy while it is away, StoreDamaged while it lies there unchanged after it was found damaged.
+        Raises: StoreBusy while it is away, StoreDamaged while it lies there unchanged after it was found damaged,
+            StoreLost when only a new process can go on.
         """
-        if self._connection is not None and _identity(self.path) != self._file:
+        found = _identity(self.path)
+        if self._connection is not None and found != self._file:
             self._leave_moved_file()
-        if self._connection is None:
+        if self._connection is not None:
+            self._look_after_wal(self._connection)
+        else:
             if self._damaged is not None and self._damaged == _looks(self.path):
                 raise StoreDamaged(f"the database file {self.path} is damaged; put a sound one in its place")
             if self._file is not None and self._damaged is None and _identity(self.path) is None:
                 # Somebody moved it and will bring it back, or another one: an empty one in its place would hide that.
                 raise StoreBusy(f"the database file {self.path} is gone")
+            if self._file is not None and found not in (None, self._file):
+                self._warnings += self._companions.set_aside(time.time())
+            if self._abandoned >= ABANDONED_MAX:
+                raise StoreLost(f"the database file {self.path} was away or damaged {self._abandoned} times")
             self.open()
         assert self._connection is not None  # noqa: S101 - open() ends in a connection or raises
         return self._connection
@@ -196,6 +210,17 @@ class Database:
             self._let_go()
         return fault
 
+    def _look_after_wal(self, connection: sqlite3.Connection) -> None:
+        """End this process when somebody took the WAL file away or cut it: whatever were committed would be lost."""
+        if self._wal_sync.is_cut:
+            raise StoreLost(f"the file {self.path}-wal was cut short while it was in use")
+        if self._wal_sync.is_removed:
+            with contextlib.suppress(sqlite3.Error):
+                # This connection still has it, and brings its rows home.
+                if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0:
+                    raise StoreLost(f"the file {self.path}-wal was removed while it was in use; its rows are saved")
+            raise StoreBusy(f"the file {self.path}-wal was removed and other programs still read from it")
+
     def _leave_moved_file(self) -> None:
         """Bring what the WAL still holds into the moved file, then let it go."""
         assert self._connection is not None  # noqa: S101 - its caller looked
@@ -208,6 +233,7 @@ class Database:
         if self._connection is not None:
             abandon(self._connection)
             self._connection = None
+            self._abandoned += 1
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:

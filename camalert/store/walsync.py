@@ -16,7 +16,7 @@ import sqlite3
 from pathlib import Path
 
 from camalert.errors import StoreBusy
-from camalert.store.connection import journal_mode
+from camalert.store.connection import WAL_KEPT_BYTES, journal_mode
 
 
 class WalSync:
@@ -25,6 +25,7 @@ class WalSync:
     def __init__(self, database: Path) -> None:
         self._path = Path(f"{database}-wal")
         self._file: int | None = None
+        self._least_bytes = 0  # the WAL file is never smaller again, whoever begins it anew
 
     def begin(self, connection: sqlite3.Connection) -> None:
         """Take over the syncing of a connection; without a WAL file SQLite keeps it."""
@@ -35,6 +36,7 @@ class WalSync:
             self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return
+        self._least_bytes = 0
         connection.execute("PRAGMA synchronous = NORMAL")
 
     def end(self) -> None:
@@ -42,6 +44,25 @@ class WalSync:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    @property
+    def is_removed(self) -> bool:
+        """Tell whether somebody removed the WAL file; SQLite goes on in it, and the next program does not find it."""
+        if self._file is None:
+            return False
+        held = os.fstat(self._file)
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return True
+        except OSError:  # nothing can be said
+            return False
+        return (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino)
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether somebody made the WAL file shorter: rows are lost, and what follows a gap would be, too."""
+        return self._file is not None and os.fstat(self._file).st_size < self._least_bytes
 
     def sync(self) -> None:
         """Return when all commits so far are on the disk.
@@ -54,3 +75,4 @@ class WalSync:
             os.fdatasync(self._file)
         except OSError as error:
             raise StoreBusy(f"the disk reported an error ({error.strerror})") from error
+        self._least_bytes = min(os.fstat(self._file).st_size, WAL_KEPT_BYTES)

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from testing.storerig import JPEG, Rig
 
-from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreFull, StoreRefused
+from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreFull, StoreLost, StoreRefused
 from camalert.messages import Concluded, Loaded, Noted, Outcome, StoreCode, Stored
+from camalert.store.backup import backup
+from camalert.store.database import ABANDONED_MAX
 from camalert.store.faults import translate
 
 MakeRig = Callable[..., Rig]
@@ -176,6 +178,69 @@ def test_replaced_database_is_followed(rig: Rig, tmp_path: Path) -> None:
     assert rig.rows("SELECT id, snapshot FROM alerts_alert") == [(1, b"\xff\xd8 other"), (2, JPEG)]
     assert rig.rows("SELECT count(*) FROM alerts_detect") == [(0,)]
     assert rig.rows("SELECT alert_id FROM camalert_pending ORDER BY 1") == [(1,), (2,)]
+
+
+def test_replaced_database_does_not_inherit_the_wal_of_the_old_one(
+    rig: Rig, other: sqlite3.Connection, tmp_path: Path
+) -> None:
+    """While another program reads, the old WAL cannot be emptied; in the new file it would be ruin."""
+    rig.store(JPEG)
+    backup(rig.path, tmp_path / "copy.sqlite3")
+    for number in range(5):
+        rig.store(JPEG + bytes((number,)))
+    other.execute("BEGIN")
+    other.execute("SELECT count(*) FROM alerts_alert").fetchall()
+    for number in range(5, 10):
+        rig.store(JPEG + bytes((number,)))
+    os.replace(tmp_path / "copy.sqlite3", rig.path)
+
+    assert rig.store(b"\xff\xd8 new").code == StoreCode.STORED
+    other.close()
+
+    assert rig.rows("PRAGMA integrity_check") == [("ok",)]
+    assert rig.rows("SELECT id, snapshot FROM alerts_alert") == [(1, JPEG), (2, b"\xff\xd8 new")]
+    [left] = rig.path.parent.glob("*-wal.replaced-*")
+    assert left.stat().st_size > 0
+
+
+def test_removed_wal_is_brought_home_before_the_writer_begins_anew(rig: Rig) -> None:
+    """Its rows are in the database, and no mail is answered for what would be lost with it."""
+    rig.store(JPEG)
+    Path(f"{rig.path}-wal").unlink()
+
+    with pytest.raises(StoreLost, match="removed"):
+        rig.store(b"\xff\xd8 later")
+
+    alone = sqlite3.connect(f"file:{rig.path}?immutable=1", uri=True)
+    assert alone.execute("SELECT snapshot FROM alerts_alert").fetchall() == [(JPEG,)]
+    alone.close()
+
+
+def test_wal_cut_short_takes_no_further_mail(rig: Rig) -> None:
+    """What were committed behind the gap would be lost at the next start."""
+    rig.store(JPEG)
+    os.truncate(f"{rig.path}-wal", 100)
+
+    with pytest.raises(StoreLost, match="cut short"):
+        rig.store(JPEG)
+
+
+def test_database_that_is_moved_again_and_again_costs_a_new_writer(rig: Rig) -> None:
+    """Each connection that is left keeps its descriptors; before they run out a new process begins with none."""
+    away = rig.path.with_name("away.sqlite3")
+    rig.store(JPEG)
+
+    for _ in range(ABANDONED_MAX - 1):
+        rig.path.rename(away)
+        assert rig.store(JPEG).code == StoreCode.BUSY
+        away.rename(rig.path)
+        assert rig.store(JPEG).code == StoreCode.STORED
+    rig.path.rename(away)
+    rig.store(JPEG)
+    away.rename(rig.path)
+
+    with pytest.raises(StoreLost, match="times"):
+        rig.store(JPEG)
 
 
 def damage(path: Path) -> bytes:
