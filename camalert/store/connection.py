@@ -25,8 +25,8 @@ _AFFECTED = ((3, 7, 0), (3, 51, 2))
 _FIXED = {(3, 44): 6, (3, 50): 7}
 
 
-def open_writer(settings: config.Database) -> sqlite3.Connection:
-    """Open or create the database for writing; transactions are begun and ended by hand.
+def open_writer(settings: config.Database, wait_s: float) -> sqlite3.Connection:
+    """Open or create the database for writing, waiting so long for locks; transactions are begun and ended by hand.
 
     Raises: ConfigError on a network file system; StoreError and its kinds when the file cannot be used.
     """
@@ -38,7 +38,7 @@ def open_writer(settings: config.Database) -> sqlite3.Connection:
     refuse_network(path)
     _create(path)
     try:
-        connection = sqlite3.connect(_uri(path, "rwc"), uri=True, isolation_level=None, timeout=settings.busy_seconds)
+        connection = sqlite3.connect(_uri(path, "rwc"), uri=True, isolation_level=None, timeout=wait_s)
     except sqlite3.Error as error:
         raise translate(error) from error
     try:

@@ -49,13 +49,16 @@ class Database:
         self._wal_sync = WalSync(self.path)
         self._companions = Companions(self.path)
 
-    def open(self) -> None:
+    def open(self, *, wait_s: float | None = None) -> None:
         """Open, create, adopt or upgrade the database.
+
+        Args:
+            wait_s: How long to wait for a lock, when not `[database] busy_seconds`.
 
         Raises: ConfigError on a network file system; StoreError and its kinds.
         """
         try:
-            connection = self._connect()
+            connection = self._connect(self._settings.busy_seconds if wait_s is None else wait_s)
         except StoreDamaged:
             self._damaged = _looks(self.path)
             self._abandoned += 1
@@ -96,7 +99,7 @@ class Database:
 
         Raises: StoreBusy, StoreFull or StoreDamaged; nothing is written, or at least not answered for.
         """
-        connection = self._ready()
+        connection = self._ready(wait_s)
         try:
             if wait_s is not None:
                 _wait_at_most(connection, wait_s)
@@ -144,14 +147,15 @@ class Database:
         self._file = self._damaged = None
         return target
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = open_writer(self._settings)
+    def _connect(self, wait_s: float) -> sqlite3.Connection:
+        connection = open_writer(self._settings, wait_s)
         try:
             found = schema.version(connection)
             if 0 < found < len(schema.MIGRATIONS):
                 backup.before_upgrade(connection, self.path, found, time.time())
             self._warnings += schema.prepare(connection, self._limits, time.time())
             self._schema_version = _schema_version(connection)
+            _wait_at_most(connection, self._settings.busy_seconds)
         except sqlite3.Error as error:
             fault = translate(error)
             leave(connection, fault)
@@ -161,7 +165,7 @@ class Database:
             raise
         return connection
 
-    def _ready(self) -> sqlite3.Connection:
+    def _ready(self, wait_s: float | None = None) -> sqlite3.Connection:
         """Return the connection; open the file again when it is another one than before.
 
         Raises: StoreBusy while it is away, StoreDamaged while it lies there unchanged after it was found damaged,
@@ -182,7 +186,7 @@ class Database:
                 self._warnings += self._companions.set_aside(time.time())
             if self._abandoned >= ABANDONED_MAX:
                 raise StoreLost(f"the database file {self.path} was away or damaged {self._abandoned} times")
-            self.open()
+            self.open(wait_s=wait_s)
         assert self._connection is not None  # noqa: S101 - open() ends in a connection or raises
         return self._connection
 

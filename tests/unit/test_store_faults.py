@@ -7,16 +7,18 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from testing.storerig import JPEG, Rig
 
+from camalert import config
 from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreFull, StoreLost, StoreRefused
 from camalert.messages import Concluded, Loaded, Noted, Outcome, StoreCode, Stored
 from camalert.store.backup import backup
-from camalert.store.database import ABANDONED_MAX
+from camalert.store.database import ABANDONED_MAX, Database
 from camalert.store.faults import translate
 
 MakeRig = Callable[..., Rig]
@@ -365,6 +367,24 @@ def test_locked_database_at_start_is_waited_for(tmp_path: Path) -> None:
     locker.close()
     assert usable_again(rig)
     rig.close()
+
+
+def test_database_locked_while_it_is_opened_is_waited_for_as_long_as_asked(tmp_path: Path) -> None:
+    """A try that nobody waits for does not hold up the mails behind it."""
+    path = tmp_path / "alerts.sqlite3"
+    Database(config.Database(path=str(path))).open()
+    locker = sqlite3.connect(path, isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    database = Database(config.Database(path=str(path), busy_seconds=30.0))
+    began = time.monotonic()
+
+    with pytest.raises(StoreBusy):
+        database.open(wait_s=0.0)
+
+    assert time.monotonic() - began < 15
+    locker.close()
+    database.open()
+    database.close()
 
 
 @pytest.mark.parametrize(

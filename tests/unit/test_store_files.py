@@ -196,7 +196,7 @@ def test_network_file_system_is_refused_with_the_reason(tmp_path: Path, monkeypa
     monkeypatch.setattr(filesystem, "kind", lambda _path: "nfs4")
 
     with pytest.raises(ConfigError, match="nfs4"):
-        connection.open_writer(Settings(path=str(tmp_path / "a.sqlite3")))
+        connection.open_writer(Settings(path=str(tmp_path / "a.sqlite3")), wait_s=0.0)
 
 
 @pytest.mark.parametrize(
