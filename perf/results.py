@@ -23,6 +23,7 @@ COMMANDS = {
     "intake": ["intake.py"],
     "store": ["store.py", "--seconds", "6"],
     "pipeline": ["pipeline.py", "--pictures", "120"],
+    "supervisor": ["supervisor.py"],
     "latency": ["latency.py", "--mails", "40"],
     "scaling": ["scaling.py", "--pictures", "60"],
     "memory": ["memory.py"],
