@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -34,7 +34,7 @@ class Done:
     """What became of a batch."""
 
     kept: dict[bytes, Kept] = field(default_factory=dict)  # by mail_id
-    mails: dict[bytes, MailWords] = field(default_factory=dict)  # those that could be read, by mail_id
+    mails: dict[bytes, MailWords] = field(default_factory=dict)  # those that were written, by mail_id
     ended: list[int] = field(default_factory=list)  # examinations that are over
     again: list[Waiting] = field(default_factory=list)  # examinations that get another try
     unwritten: list[Verdict] = field(default_factory=list)
@@ -44,11 +44,15 @@ class Done:
     def take(self, other: Done) -> None:
         """Add what became of another part of the same batch."""
         self.kept |= other.kept
+        self.mails |= other.mails
         self.ended += other.ended
         self.again += other.again
         self.unwritten += other.unwritten
         self.written_bytes += other.written_bytes
         self.fault = other.fault or self.fault
+
+
+OnCommit = Callable[[Done], None]
 
 
 class Batch:
@@ -59,7 +63,9 @@ class Batch:
         self._zone = config.database.timestamps
         self._database = database
 
-    def write(self, pool: Pool, stores: Sequence[Store], verdicts: Sequence[Verdict], epoch: int) -> Done:
+    def write(
+        self, pool: Pool, stores: Sequence[Store], verdicts: Sequence[Verdict], epoch: int, on_commit: OnCommit
+    ) -> Done:
         """Write all, or answer all with what hinders it.
 
         Args:
@@ -67,35 +73,42 @@ class Batch:
             stores: The mails.
             verdicts: On alerts of the database of this `epoch`.
             epoch: See `Database`.
+            on_commit: Gets what became of each transaction before the disk has it, see `Database.write`.
         """
         done = Done()
+        mails: list[tuple[Store, MailWords]] = []
         for store in stores:
             try:
-                done.mails[store.mail_id] = transfer.mail_words(pool, store.slot)
+                mails.append((store, transfer.mail_words(pool, store.slot)))
             except ProtocolError as error:
                 log.error("mail_refused", slot=store.slot, mail_id=store.mail_id.hex(), error=str(error))
                 done.kept[store.mail_id] = Kept(StoreCode.REFUSED)
-        mails = [(store, done.mails[store.mail_id]) for store in stores if store.mail_id in done.mails]
-        done.take(self._write(pool, mails, verdicts, epoch))
+        done.take(self._write(pool, mails, verdicts, epoch, on_commit))
         return done
 
     def _write(
-        self, pool: Pool, mails: Sequence[tuple[Store, MailWords]], verdicts: Sequence[Verdict], epoch: int
+        self,
+        pool: Pool,
+        mails: Sequence[tuple[Store, MailWords]],
+        verdicts: Sequence[Verdict],
+        epoch: int,
+        on_commit: OnCommit,
     ) -> Done:
         pictures_bytes = sum(picture.length for _, words in mails for picture in words.pictures)
         pictures_bytes += sum(len(verdict.annotated) + len(verdict.snapshot) for verdict in verdicts)
         try:
             return self._database.write(
                 lambda connection: self._work(connection, pool, mails, verdicts, epoch),
+                on_commit=on_commit,
                 is_small=pictures_bytes <= SMALL_BYTES,
             )
         except StoreRefused as error:
             if len(mails) + len(verdicts) > 1:
                 done = Done()
                 for mail in mails:
-                    done.take(self._write(pool, [mail], [], epoch))
+                    done.take(self._write(pool, [mail], [], epoch, on_commit))
                 for verdict in verdicts:
-                    done.take(self._write(pool, [], [verdict], epoch))
+                    done.take(self._write(pool, [], [verdict], epoch, on_commit))
                 return done
             return _unwritten(mails, verdicts, error)
         except StoreError as error:
@@ -114,6 +127,7 @@ class Batch:
             with pool.encoded(store.slot) as section:
                 kept = self._intake.keep(connection, store.mail_id, words, section)
             done.kept[store.mail_id] = kept
+            done.mails[store.mail_id] = words
             if kept.queued or kept.count:
                 done.written_bytes += sum(picture.length for picture in words.pictures)
         for verdict in verdicts:

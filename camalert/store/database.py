@@ -87,12 +87,18 @@ class Database:
         return found
 
     def write(
-        self, work: Callable[[sqlite3.Connection], Result], *, wait_s: float | None = None, is_small: bool = False
+        self,
+        work: Callable[[sqlite3.Connection], Result],
+        *,
+        on_commit: Callable[[Result], None] = lambda _: None,
+        wait_s: float | None = None,
+        is_small: bool = False,
     ) -> Result:
         """Run `work` in one transaction; when this returns, it is on the disk.
 
         Args:
             work: Gets the connection; what it raises rolls everything back.
+            on_commit: Gets the result when everybody can read what was written, before the disk has it.
             wait_s: How long to wait for a lock, when not `[database] busy_seconds`.
             is_small: Whether the pages that one statement changes may be kept in memory, to undo it. SQLite keeps them
                 in a temporary file otherwise, which is every second page that is written at all (perf/store.py).
@@ -108,6 +114,7 @@ class Database:
             self._begin(connection)
             result = work(connection)
             connection.execute("COMMIT")
+            on_commit(result)
             self._wal_sync.sync()
         except sqlite3.Error as error:
             _roll_back(connection)

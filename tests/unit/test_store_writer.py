@@ -18,6 +18,7 @@ from camalert.messages import (
     Counted,
     Held,
     Loaded,
+    Message,
     Outcome,
     Ping,
     Pong,
@@ -473,3 +474,26 @@ def test_answers_carry_what_was_asked(rig: Rig) -> None:
 
     (stored,) = rig.take(Stored)
     assert Store(stored.slot, stored.generation, stored.mail_id) == store
+
+
+def test_first_picture_is_passed_on_while_the_disk_works(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alarm in a quiet house is decoded while the disk takes it in; its answer still waits for the disk."""
+    rig.turn(*rig.lend(2))
+    rig.take(Loaded)
+    told_before_the_sync: list[Message] = []
+    sync = rig.writer._database._wal_sync.sync
+
+    def late_sync() -> None:
+        told_before_the_sync.extend(iter(rig.channel.receive, None))
+        sync()
+
+    monkeypatch.setattr(rig.writer._database._wal_sync, "sync", late_sync)
+
+    rig.turn(rig.put_mail(JPEG))
+    (loaded,) = told_before_the_sync
+    assert isinstance(loaded, Loaded)
+    assert len(rig.take(Stored)) == 1
+
+    rig.turn(rig.put_mail(JPEG))
+    assert told_before_the_sync == [loaded], "one that waits for another anyway wakes nobody for itself"
+    assert len(rig.take(Loaded)) == len(rig.take(Stored)) == 1
