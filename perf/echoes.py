@@ -49,7 +49,7 @@ TARGETS = {
 CAMERAS = 60
 WARM_S = 0.3
 ROUND_S = 0.2
-ROUNDS = 6
+ROUNDS = 4
 FOUND = "found.json"  # in the run folder: the marks between which the rounds lie
 
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "intake": ["intake.py"],
     "store": ["store.py", "--seconds", "6"],
     "pipeline": ["pipeline.py", "--pictures", "120"],
-    "supervisor": ["supervisor.py"],
+    "supervisor": ["supervisor.py", "--detectors", "1", "16"],
     "latency": ["latency.py", "--mails", "40"],
     "scaling": ["scaling.py", "--pictures", "60"],
     "memory": ["memory.py"],

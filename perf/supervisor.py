@@ -64,7 +64,7 @@ def main() -> None:
                 "cores": round(cores),
             }
         )
-    print("Measured a picture; the limit, 1 s / CPU us, and the cores that it feeds are computed.\n")
+    print("CPU and waits (sleeps) a picture are measured; the limit, 1 s / CPU, and the cores it feeds are computed.\n")
     figures = {**rig.machine(), "picture_ms": options.picture_ms, "shapes": shapes}
     headings = ["detectors", "", "CPU us", "waits", "pictures/s", "limit/s", "cores fed"]
     rig.report("supervisor", headings, rows, figures)
