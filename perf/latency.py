@@ -19,7 +19,6 @@ from pathlib import Path
 import pipeline
 import rig
 
-
 LOOKS = 10  # at the rows after the WAL has changed: they can be read a moment after they were written
 
 
@@ -32,8 +31,8 @@ def percentile(values: list[float], share: float) -> float:
 def waits(running: rig.Service, mails: list[bytes], subject: str, pause_s: float) -> list[float]:
     """Send mails one after the other; return the seconds until each one's detection row is there.
 
-    The database is only asked just after its WAL has changed: the writer gives way to readers, and one that asks all the
-    time would measure itself.
+    The database is only asked just after its WAL has changed: the writer gives way to readers, and one that asks all
+    the time would measure itself.
     """
     found = []
     client = rig.Client(running.port)
