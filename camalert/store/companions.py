@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import os
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Companions:
                 if suffix == "-shm" or not path.stat().st_size:
                     path.unlink()
                     continue
-                target = path.with_name(f"{path.name}.replaced-{stamp}")
+                target = free_name(path, f".replaced-{stamp}")
                 os.rename(path, target)
                 words.append(
                     f"the database was replaced while another program read from it; {target} holds the last rows of "
@@ -49,6 +50,12 @@ class Companions:
                 )
         self._known = {}
         return words
+
+
+def free_name(path: Path, ending: str) -> Path:
+    """Return a name for a file that is set aside, which no other has: without a battery clock dates come again."""
+    names = itertools.chain([ending], (f"{ending}-{number}" for number in itertools.count(2)))
+    return next(target for name in names if not (target := path.with_name(path.name + name)).exists())
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

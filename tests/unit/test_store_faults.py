@@ -18,6 +18,7 @@ from camalert import config
 from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreFull, StoreLost, StoreRefused
 from camalert.messages import Concluded, Loaded, Noted, Outcome, StoreCode, Stored
 from camalert.store.backup import backup
+from camalert.store.companions import free_name
 from camalert.store.database import ABANDONED_MAX, Database
 from camalert.store.faults import translate
 
@@ -218,6 +219,17 @@ def test_removed_wal_is_brought_home_before_the_writer_begins_anew(rig: Rig) -> 
     alone.close()
 
 
+def test_wal_emptied_by_another_program_is_no_fault(rig: Rig, other: sqlite3.Connection) -> None:
+    """A checkpoint of the owner's own brings every row home before it cuts the file."""
+    rig.store(JPEG)
+    assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    assert rig.path.with_name(f"{rig.path.name}-wal").stat().st_size == 0
+
+    assert rig.store(JPEG).code == StoreCode.STORED
+
+    assert rig.rows("SELECT count(*) FROM alerts_alert") == [(2,)]
+
+
 def test_wal_cut_short_takes_no_further_mail(rig: Rig) -> None:
     """What were committed behind the gap would be lost at the next start."""
     rig.store(JPEG)
@@ -283,6 +295,18 @@ def test_damaged_database_is_set_aside_when_that_is_allowed(make_rig: MakeRig) -
     (aside,) = rig.path.parent.glob("alerts.sqlite3.damaged-*")
     assert aside.read_bytes() == damaged
     assert rig.rows("SELECT id FROM alerts_alert") == [(1,)]
+
+
+def test_file_set_aside_never_takes_the_place_of_another(tmp_path: Path) -> None:
+    """A machine without a battery clock may set two files aside at the same date."""
+    path = tmp_path / "alerts.sqlite3"
+
+    made = []
+    for _ in range(3):
+        made.append(free_name(path, ".damaged-19700101-000012"))
+        made[-1].touch()
+
+    assert len(set(made)) == 3
 
 
 def test_damaged_database_at_start_is_the_owner_s_decision(tmp_path: Path) -> None:
