@@ -23,6 +23,7 @@ from camalert.store.companions import Companions, free_name
 from camalert.store.connection import abandon, leave, open_writer
 from camalert.store.courtesy import Courtesy
 from camalert.store.faults import translate
+from camalert.store.walindex import WalIndex
 from camalert.store.walsync import WalSync
 
 Result = TypeVar("Result")
@@ -45,7 +46,8 @@ class Database:
         self._abandoned = 0  # connections
         self._schema_version = 0
         self._is_small = False
-        self._courtesy = Courtesy(self.path)
+        self._wal_index = WalIndex(self.path)
+        self._courtesy = Courtesy(self._wal_index)
         self._wal_sync = WalSync(self.path)
         self._companions = Companions(self.path)
 
@@ -65,7 +67,7 @@ class Database:
             raise
         self._connection = connection
         self._is_small = False
-        self._courtesy.begin()
+        self._wal_index.begin()
         self._wal_sync.begin(connection)
         self._companions.note()
         file = _identity(self.path)
@@ -78,7 +80,7 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-            self._courtesy.end()
+            self._wal_index.end()
             self._wal_sync.end()
 
     def take_warnings(self) -> list[str]:
@@ -223,7 +225,7 @@ class Database:
 
     def _look_after_wal(self, connection: sqlite3.Connection) -> None:
         """End this process when somebody took the WAL file away or cut it: whatever were committed would be lost."""
-        if self._wal_sync.is_cut:
+        if self._wal_sync.size_bytes < self._wal_index.wal_bytes:
             raise StoreLost(f"the file {self.path}-wal was cut short while it was in use")
         if self._wal_sync.is_removed:
             with contextlib.suppress(sqlite3.Error):

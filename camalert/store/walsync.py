@@ -11,12 +11,13 @@ by themselves); fdatasync(2) is about the file, not the descriptor.
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 from pathlib import Path
 
 from camalert.errors import StoreBusy
-from camalert.store.connection import WAL_KEPT_BYTES, journal_mode
+from camalert.store.connection import journal_mode
 
 
 class WalSync:
@@ -25,7 +26,6 @@ class WalSync:
     def __init__(self, database: Path) -> None:
         self._path = Path(f"{database}-wal")
         self._file: int | None = None
-        self._least_bytes = 0  # the WAL file is never smaller again, whoever begins it anew
 
     def begin(self, connection: sqlite3.Connection) -> None:
         """Take over the syncing of a connection; without a WAL file SQLite keeps it."""
@@ -36,7 +36,6 @@ class WalSync:
             self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return
-        self._least_bytes = 0
         connection.execute("PRAGMA synchronous = NORMAL")
 
     def end(self) -> None:
@@ -60,9 +59,9 @@ class WalSync:
         return (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino)
 
     @property
-    def is_cut(self) -> bool:
-        """Tell whether somebody made the WAL file shorter: rows are lost, and what follows a gap would be, too."""
-        return self._file is not None and os.fstat(self._file).st_size < self._least_bytes
+    def size_bytes(self) -> float:
+        """Return the size of the WAL file, without limit when there is none."""
+        return math.inf if self._file is None else os.fstat(self._file).st_size
 
     def sync(self) -> None:
         """Return when all commits so far are on the disk.
@@ -75,4 +74,3 @@ class WalSync:
             os.fdatasync(self._file)
         except OSError as error:
             raise StoreBusy(f"the disk reported an error ({error.strerror})") from error
-        self._least_bytes = min(os.fstat(self._file).st_size, WAL_KEPT_BYTES)

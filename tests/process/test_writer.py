@@ -24,9 +24,9 @@ from camalert.config import Config
 from camalert.errors import ChannelClosed, Exit
 from camalert.messages import Held, Lend, Loaded, Message, Outcome, Ping, Pong, Ready, Stop, Store, StoreCode, Stored
 from camalert.pool import Pool
-from camalert.store import courtesy
 from camalert.store.courtesy import Courtesy
 from camalert.store.verify import verify
+from camalert.store.walindex import WalIndex
 
 LIMIT_S = 60.0
 Kind = TypeVar("Kind", bound=Message)
@@ -208,19 +208,20 @@ def test_courtesy_waits_while_another_program_reads(
     )  # fmt: skip
     assert reader.stdin is not None
     assert reader.stdout is not None
-    polite = Courtesy(Path(config.database.path))
+    index = WalIndex(Path(config.database.path))
+    polite = Courtesy(index)
     try:
-        polite.begin()
+        index.begin()
         assert reader.stdout.readline() == "reading\n"
-        assert courtesy._is_read(polite._file or 0)
+        assert index.is_read
         polite.wait()
         assert polite._not_before > 0, "the reader was not seen"
         reader.stdin.write("\n")
         reader.stdin.flush()
         assert reader.stdout.readline() == "done\n"
-        assert not courtesy._is_read(polite._file or 0)
+        assert not index.is_read
     finally:
-        polite.end()
+        index.end()
         reader.kill()
         reader.communicate()
 

@@ -219,6 +219,17 @@ def test_removed_wal_is_brought_home_before_the_writer_begins_anew(rig: Rig) -> 
     alone.close()
 
 
+def test_wal_emptied_by_another_program_is_no_fault(rig: Rig, other: sqlite3.Connection) -> None:
+    """A checkpoint of the owner's own brings every row home before it cuts the file."""
+    rig.store(JPEG)
+    assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+    assert rig.path.with_name(f"{rig.path.name}-wal").stat().st_size == 0
+
+    assert rig.store(JPEG).code == StoreCode.STORED
+
+    assert rig.rows("SELECT count(*) FROM alerts_alert") == [(2,)]
+
+
 def test_wal_cut_short_takes_no_further_mail(rig: Rig) -> None:
     """What were committed behind the gap would be lost at the next start."""
     rig.store(JPEG)
