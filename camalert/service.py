@@ -41,6 +41,8 @@ from camalert.turnclock import TurnClock
 
 log = structlog.get_logger()
 
+Routes = dict[type[messages.Message], Callable[[str, Any], None]]  # by what a child may send
+
 HURRY_S = 0.02  # how often to look while starting and stopping, when every message may end a wait
 AGE_CHECK_S = 10.0  # how often the detectors' memory is looked at
 
@@ -121,15 +123,15 @@ class Supervisor:
         elif number == signal.SIGHUP:
             self._reload()
 
-    def _route(self) -> dict[str, dict[type[messages.Message], Callable[[str, Any], None]]]:
+    def _route(self) -> dict[str, Routes]:
         """Say which child may send what, and where it goes."""
-        everybody: dict[type[messages.Message], Callable[[str, Any], None]] = {
+        everybody: Routes = {
             messages.Ready: lambda name, _: self._greet(name),
             messages.Pong: lambda *_: None,
             messages.Noted: lambda name, message: self._reporter.note(name, message.text),
         }
         books = self._dispatch
-        own: dict[Role, dict[type[messages.Message], Callable[[str, Any], None]]] = {
+        own: dict[Role, Routes] = {
             Role.INTAKE: {messages.Store: lambda name, message: self._send(books.store(name, message))},
             Role.WRITER: {
                 messages.Stored: self._take_stored,
@@ -138,10 +140,10 @@ class Supervisor:
                 messages.Counted: lambda _, message: self._reporter.count(message),
             },
             Role.DECODER: {
-                messages.Decoded: lambda name, message: self._send(books.decoded(name, message, self._clock.now))
+                messages.Decoded: lambda name, message: self._send(books.decoded(name, message, self._clock.now)),
             },
             Role.DETECTOR: {
-                messages.Detected: lambda name, message: self._send(books.detected(name, message, self._clock.now))
+                messages.Detected: lambda name, message: self._send(books.detected(name, message, self._clock.now)),
             },
         }
         return {name: everybody | own.get(spec.role, {}) for name, spec in self._specs.items()}
