@@ -40,7 +40,7 @@ from camalert.store import cameras, clock, pending, transfer
 from camalert.store.batch import Batch, Done
 from camalert.store.connection import advice
 from camalert.store.database import Database
-from camalert.store.health import RETRY_EVERY_S, Health
+from camalert.store.health import Health
 from camalert.store.intake import Kept
 from camalert.store.loader import Loader
 from camalert.store.queue import Lease, Queue
@@ -49,6 +49,7 @@ from camalert.store.verdict import Verdict
 
 COUNT_EVERY_S = 1.0
 LOOK_AGAIN_S = 30.0  # how often the queue is compared with the database, in case somebody else put a row there
+OPENING_S = 2.0  # for a lock at the start; then Ready is said, and mails are answered while the database is tried again
 GATHER_S = 0.001  # raises a burst's rate by a fifth (perf/store.py); a single mail never waits for others
 LOAD_SLICE_S = 0.01  # loading gives way to messages after this long; a picture takes 0.1 ms (measured)
 HELD_BACK = 32  # verdicts that wait in memory for a writable database; more are examined once more
@@ -86,17 +87,27 @@ class Writer:
         self._counted: Counted | None = None
 
     def open(self) -> None:
-        """Open the database and say Ready; one that is locked or on a full disk is waited for.
+        """Open the database and say Ready; while it is locked or the disk is full, mails are answered all the same.
 
         Raises: ConfigError for what only the owner can change, other StoreErrors for a database that is not ours.
         """
-        while not self._is_stopping:
+        fault = self._try_to_open()
+        self._channel.send(Ready(os.getpid()))
+        for words in advice(self._settings.journal):
+            log.warning("database_advice", words=words)
+        if fault is None:
+            self._health.works()
+            self._follow_epoch()
+        else:
+            self._health.met(fault)  # after Ready, which says that the database can be used
+
+    def _try_to_open(self) -> StoreError | None:
+        """Open the database; return why it cannot be used for now."""
+        while True:
             try:
-                self._database.open()
+                self._database.open(wait_s=OPENING_S)
             except (StoreBusy, StoreFull) as error:
-                self._health.met(error)
-                self._channel.wait(RETRY_EVERY_S)
-                self._is_stopping = isinstance(self._channel.receive(), Stop)
+                return error
             except StoreDamaged as error:
                 if not self._health.set_aside(error):
                     raise ConfigError(
@@ -104,15 +115,7 @@ class Writer:
                         "database.replace_corrupt = true to have it set aside and a new one begun"
                     ) from error
             else:
-                break
-        else:
-            return
-        self._health.works()
-        self._follow_epoch()
-        for words in advice(self._settings.journal):
-            log.warning("database_advice", words=words)
-        self._channel.send(Ready(os.getpid()))
-        self._tell_cameras()
+                return None
 
     def _tell_cameras(self) -> None:
         """Say when each camera was last heard, so that one that died before a reboot is missed after it."""
@@ -143,6 +146,7 @@ class Writer:
             if not self._held_back:
                 self._health.try_again()
             if not self._health.is_down:
+                self._upkeep.checkpoint_if_due(time.monotonic(), is_idle=False)  # a full disk shows here, too
                 self._load(time.monotonic())
                 self._idle(time.monotonic())
         except StoreError as error:
@@ -201,10 +205,7 @@ class Writer:
         answers = [_answer(store, done.kept[store.mail_id]) for store in stores]
         if answers or done.fault is not None:  # a verdict that waits in memory: its slot must not be asked for again
             self._channel.send(*answers)
-        now = time.monotonic()
-        self._upkeep.checkpoint.note(done.written_bytes, now)
-        if done.fault is None:
-            self._upkeep.checkpoint_if_due(now, is_idle=False)
+        self._upkeep.checkpoint.note(done.written_bytes, time.monotonic())
 
     def _settle(self, done: Done) -> None:
         """Draw the conclusions from what became of the verdicts and of the database."""
@@ -270,6 +271,7 @@ class Writer:
                 self._queue.forget()
                 self._held_back = []
             self._epoch = self._database.epoch
+            self._tell_cameras()
 
     def _note(self, facts: dict[str, str | float]) -> None:
         self._channel.post(Noted(json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")))

@@ -411,6 +411,19 @@ def test_database_locked_while_it_is_opened_is_waited_for_as_long_as_asked(tmp_p
     database.close()
 
 
+def test_disk_that_is_full_at_a_checkpoint_does_not_end_the_writer(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mails of the batch have their 250 by then, and the writer stays."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreFull("the disk is full")
+
+    monkeypatch.setattr(rig.writer._upkeep, "checkpoint_if_due", refuse)
+    assert rig.store(JPEG).code == StoreCode.STORED
+    monkeypatch.undo()
+
+    assert usable_again(rig)
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
