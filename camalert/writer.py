@@ -197,7 +197,7 @@ class Writer:
             self._pool, stores, verdicts, self._epoch, lambda written: self._pass_on(stores, written)
         )
         self._settle(done)
-        _tell_failures(verdicts, done)
+        _tell_failures(done.concluded)
         for message in concludes:
             # Also when the verdict waits in memory: the slot is free, and its alert is pending in any case.
             self._channel.post(Concluded(message.slot, message.generation, message.alert_id))
@@ -282,10 +282,9 @@ def _answer(store: Store, kept: Kept) -> Stored:
     return Stored(store.slot, store.generation, store.mail_id, kept.code, kept.first_id, kept.count)
 
 
-def _tell_failures(verdicts: Sequence[Verdict], done: Done) -> None:
+def _tell_failures(concluded: Sequence[Verdict]) -> None:
     """Say in the log which pictures have no result, and why."""
-    over = set(done.ended) - {waiting.alert_id for waiting in done.again}
-    for verdict in verdicts:
-        if verdict.alert_id in over and (reason := verdict.failure):
+    for verdict in concluded:
+        if reason := verdict.failure:
             camera = verdict.words.camera if verdict.words else ""
             log.warning("examination_failed", alert_id=verdict.alert_id, camera=camera, reason=reason)

@@ -36,6 +36,7 @@ class Done:
     kept: dict[bytes, Kept] = field(default_factory=dict)  # by mail_id
     mails: dict[bytes, MailWords] = field(default_factory=dict)  # those that were written, by mail_id
     ended: list[int] = field(default_factory=list)  # examinations that are over
+    concluded: list[Verdict] = field(default_factory=list)  # those that were written now
     again: list[Waiting] = field(default_factory=list)  # examinations that get another try
     unwritten: list[Verdict] = field(default_factory=list)
     written_bytes: int = 0
@@ -46,6 +47,7 @@ class Done:
         self.kept |= other.kept
         self.mails |= other.mails
         self.ended += other.ended
+        self.concluded += other.concluded
         self.again += other.again
         self.unwritten += other.unwritten
         self.written_bytes += other.written_bytes
@@ -136,6 +138,8 @@ class Batch:
                 continue
             ending, waiting = conclude(connection, verdict, time.time(), self._zone)
             done.written_bytes += len(verdict.annotated) + len(verdict.snapshot)
+            if ending is Ending.WRITTEN:
+                done.concluded.append(verdict)
             if ending is Ending.AGAIN and waiting is not None:
                 done.again.append(waiting)
             done.ended.append(verdict.alert_id)

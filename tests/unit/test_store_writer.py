@@ -262,6 +262,22 @@ def test_verdict_repeated_to_a_successor_is_written_once(rig: Rig) -> None:
     assert rig.rows("SELECT count(*) FROM alerts_detect") == [(1,)]
 
 
+def test_verdict_repeated_after_its_slot_was_used_again_changes_nothing(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A writer may die when it has put the next picture into the slot and not yet told of the commit."""
+    conclude = rig.conclusion(one_loaded(rig), Outcome.PERSON)
+    rig.turn(conclude)
+    rig.pool.write_words(conclude.slot, FrameWords(alert_id=99).encode())
+
+    rig.start()
+    rig.turn(Held(conclude.slot, conclude.generation, conclude.alert_id), conclude)
+
+    assert rig.rows("SELECT alert_id, outcome FROM camalert_alert") == [(conclude.alert_id, "person")]
+    assert rig.rows("SELECT count(*) FROM alerts_detect") == [(1,)]
+    assert "examination_failed" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("outcome", "code", "words"),
     [
