@@ -98,6 +98,9 @@ def _run(orders: Orders, channel_socket: socket.socket) -> int:
         _volunteer(orders)
         # Each library would otherwise start a thread per core in each process, with address space for each.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        os.environ.setdefault(
+            "OPENCV_LOG_LEVEL", "FATAL"
+        )  # it would write past the log; errors are raised all the same
         gc.disable()  # an import makes no garbage worth looking for; looking takes a tenth of its time
         module, _, function = orders.target.partition(":")
         main = getattr(importlib.import_module(module), function)

@@ -141,7 +141,6 @@ def _opened(data: bytes, kind: str, seconds: float) -> Iterator[cv2.VideoCapture
     Source: OpenCV's cap_ffmpeg_impl.hpp for the environment variables, ffmpeg-protocols(1) for the white lists.
     """
     timeout_ms = int(seconds * 1000)
-    os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # AV_LOG_QUIET: what is wrong is said by us, in words
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = _OPTIONS.format(demuxer=_DEMUXERS[kind])  # read at each opening
     with open(os.memfd_create("clip"), "wb", buffering=0) as file:
         file.write(data)

@@ -134,6 +134,8 @@ def _show(file: str, report: dict[str, Any], arguments: argparse.Namespace) -> N
         print(f"{file}: {in_words(report)}", flush=True)
         if arguments.explain:
             print("".join(f"    {words}\n" for words in report["rulings"][:EXPLAINED]), end="", flush=True)
+    if report.get("complaints") and not arguments.json:
+        sys.stderr.write(f"camalert: {file} is damaged: {report['complaints']}\n")
 
 
 def in_words(report: dict[str, Any]) -> str:

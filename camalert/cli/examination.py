@@ -14,9 +14,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import cv2
+from camalert import frames  # first: it tells OpenCV its limits before that is loaded
 
-from camalert import annotation, explanation, frames
+# isort: split
+from camalert import annotation, explanation
+from camalert.complaints import Complaints
 from camalert.config import Config
 from camalert.detection import rules, selftest
 from camalert.detection.engines import load_engine
@@ -36,7 +38,7 @@ class Order:
 def main(pipe: Connection, order: Order, engine_name: str) -> None:
     """Say that the engine works, then answer `{"file", "copy"}` with what is in that picture, until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    cv2.setNumThreads(1)
+    frames.use_threads(1)
     try:
         engine = load_engine(engine_name, order.config.detector)
         selftest.self_test(engine, order.config.detector.effort)
@@ -45,15 +47,18 @@ def main(pipe: Connection, order: Order, engine_name: str) -> None:
         sys.exit(Exit.UNAVAILABLE)
     _answer(pipe, {"ready": engine_name})
     examiner = Examiner(engine, order.config)
+    complaints = Complaints()
     while True:
         try:
             job = json.loads(pipe.recv_bytes())
         except (EOFError, ConnectionResetError):
             return
         try:
-            _answer(pipe, _examine(job["file"], job["copy"], examiner, order))
+            with complaints:
+                report = _examine(job["file"], job["copy"], examiner, order)
         except CamalertError as error:
-            _answer(pipe, {"error": str(error)})
+            report = {"error": str(error)}
+        _answer(pipe, report | {"complaints": complaints.words})
 
 
 def _examine(file: str, copy: str, examiner: Examiner, order: Order) -> dict[str, Any]:

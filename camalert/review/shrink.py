@@ -13,9 +13,12 @@ import resource
 import signal
 import sys
 
+from camalert import frames  # first: it tells OpenCV its limits before that is loaded
+
+# isort: split
 import cv2
 
-from camalert import frames
+from camalert.complaints import Complaints
 from camalert.errors import FrameError
 from camalert.review.blocks import LENGTH, THUMBNAIL_BYTES, read_block
 
@@ -35,12 +38,14 @@ def main() -> None:
     cv2.setNumThreads(1)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints must not be taken for an answer
+    complaints = Complaints()  # the decoder has told of them when the picture came
     room = memoryview(bytearray(BUFFER_PX * frames.CHANNELS))
     while True:
         picture = read_block(sys.stdin.buffer)
         if picture is None:
             return
-        small = _shrink(picture, room)
+        with complaints:
+            small = _shrink(picture, room)
         answers.write(LENGTH.pack(len(small)) + small)
         answers.flush()
 

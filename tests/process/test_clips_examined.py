@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from testing.clips import make_clip, samples
 
-from camalert import decoder, detector, frames
+from camalert import detector, frames
 from camalert.config import Clip, Config, Decode
 from camalert.config import Detector as DetectorSettings
+from camalert.decoder import Decoder
 from camalert.detection.engines import load_engine
 from camalert.detection.examiner import Examiner
 from camalert.detection.people import Person
@@ -75,11 +76,12 @@ def read(pool: Pool, offset: int, length: int) -> bytes:
 def examine(pool: Pool, clip: bytes, examiner: Examiner) -> list[Outcome]:
     """Do all the jobs of a clip as the supervisor gives them."""
     job = load(pool, clip)
-    answer = decoder.decode(job, pool, examiner.config)
+    decoder = Decoder(pool, examiner.config)
+    answer = decoder.decode(job)
     assert not answer.is_failed
     outcomes = [Outcome(detector.detect(Detect(SLOT, 1), pool, examiner).outcome)]
     for index in range(1, answer.pictures):
-        again = decoder.decode(replace(job, index=index, is_clip=False), pool, examiner.config)
+        again = decoder.decode(replace(job, index=index, is_clip=False))
         assert not again.is_failed
         assert again.pictures == answer.pictures
         outcomes.append(Outcome(detector.detect(Detect(SLOT, 1), pool, examiner).outcome))
@@ -135,7 +137,7 @@ def test_clip_without_people_is_shown_by_its_middle(pool: Pool, tmp_path: Path) 
 
 def test_clip_that_cannot_be_opened_fails_in_words(pool: Pool) -> None:
     """The decoder answers, and the reason is one for a person."""
-    answer = decoder.decode(load(pool, b"\0\0\0\x18ftypmp42" + bytes(5000)), pool, CONFIG)
+    answer = Decoder(pool, CONFIG).decode(load(pool, b"\0\0\0\x18ftypmp42" + bytes(5000)))
 
     assert answer == Decoded(SLOT, 1, is_failed=True, pictures=0)
     assert "mp4 clip of 5012 bytes cannot be opened" in words_in(pool).reason
@@ -145,7 +147,7 @@ def test_picture_in_the_large_slot_is_no_clip(pool: Pool, tmp_path: Path) -> Non
     """A large picture takes the same slot and is one picture."""
     picture = frames.encode_jpeg(frames.view(bytes(640 * 480 * 3), 480, 640), 90, 1_000_000)
 
-    answer = decoder.decode(replace(load(pool, picture), is_clip=False), pool, CONFIG)
+    answer = Decoder(pool, CONFIG).decode(replace(load(pool, picture), is_clip=False))
 
     assert (answer.is_failed, answer.pictures) == (False, 1)
     assert words_in(pool).pictures == ()

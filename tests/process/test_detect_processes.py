@@ -56,6 +56,20 @@ def test_detect_json_prints_a_line_a_picture_in_order(folder: Path, capsys: pyte
     assert 0 <= cat["score"] < 0.5
 
 
+def test_detect_damaged_picture_is_told_by_name(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """What a library prints about a picture never goes to the terminal raw, but with the picture's name."""
+    torn = folder / "torn.jpg"
+    torn.write_bytes(pictures.cat_jpeg()[:20_000])
+
+    code = main(["detect", str(torn), "--config", str(folder / "config.toml")])
+
+    printed = capfd.readouterr()
+    assert code == 0
+    assert printed.out.startswith(f"{torn}: ")
+    assert printed.err.startswith(f"camalert: {torn} is damaged: Corrupt JPEG data: premature end of data segment")
+    assert printed.err.count("\n") == 1
+
+
 def test_detect_min_score_counts_from_there_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With a threshold nobody reaches, the best score is told all the same."""
     main(["detect", str(folder / "person.jpg"), "--json", "--min-score", "1", "--config", str(folder / "config.toml")])
