@@ -7,6 +7,7 @@ and no view outlives its `with` block, because closing a segment under a view wo
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from camalert.slots import LENGTH_BYTES, Layout, Span
 
 SHM_DIR = Path("/dev/shm")  # noqa: S108 - where Linux keeps POSIX shared memory, shm_overview(7)
 MIB = 1 << 20
+# The tracker that multiprocessing starts beside a segment is the first process of a run. setrlimit(2), fork(2)
+NO_PROCESS = ": no further process is allowed; raise TasksMax in the unit, or `ulimit -u` where camalert is started"
 
 
 class Segment(Protocol):
@@ -69,7 +72,8 @@ class Pool:
         except OSError as error:
             with contextlib.suppress(OSError):  # without a process or a descriptor for the tracker it is there already
                 (SHM_DIR / name).unlink()
-            raise PoolError(f"shared memory {name} cannot be created: {error.strerror}") from error
+            advice = NO_PROCESS if error.errno == errno.EAGAIN else ""
+            raise PoolError(f"shared memory {name} cannot be created: {error.strerror}{advice}") from error
         try:
             file = os.open(SHM_DIR / name, os.O_RDWR)
             try:

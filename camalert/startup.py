@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from camalert import __version__, firstscreen, logs, plan, pool, ports, sdlisten, sdnotify
+from camalert import __version__, descriptors, firstscreen, logs, plan, pool, ports, sdlisten, sdnotify
 from camalert.config import Config, Listen, Log
 from camalert.configfile import Loaded, Source, load
 from camalert.detection.choice import candidates
@@ -40,7 +40,7 @@ def main(source: Source) -> int:
         log.info("configuration_noticed", words=notice)
     try:
         with contextlib.ExitStack() as opened:
-            return _run(loaded, source, opened)
+            return _prepared(loaded, source, opened).run()
     except ConfigError as error:
         log.error("service_misconfigured", error=str(error))
         sdnotify.notify(sdnotify.status(str(error)))
@@ -61,9 +61,21 @@ def _refuse(error: ConfigError) -> None:
     sdnotify.notify(sdnotify.status(str(error)))
 
 
-def _run(loaded: Loaded, source: Source, opened: contextlib.ExitStack) -> int:
+def _prepared(loaded: Loaded, source: Source, opened: contextlib.ExitStack) -> Supervisor:
+    """Make the supervisor and all that it needs.
+
+    Raises: CamalertError when something of it cannot be had.
+    """
+    try:
+        return _prepare(loaded, source, opened)
+    except OSError as error:
+        raise CamalertError(f"the system refuses something that is needed: {error}") from error
+
+
+def _prepare(loaded: Loaded, source: Source, opened: contextlib.ExitStack) -> Supervisor:
     config = loaded.config
     shape = plan.make(config, len(os.sched_getaffinity(0)), _memory_bytes())
+    descriptors.claim(len(plan.specs(config, shape)), len(config.smtp.listen), config.smtp.max_connections)
     engine = EngineChoice(candidates(config.detector))
     instance = opened.enter_context(contextlib.closing(Instance(Path(config.service.run_dir))))
     for name in pool.sweep(instance.prefix):
@@ -76,7 +88,7 @@ def _run(loaded: Loaded, source: Source, opened: contextlib.ExitStack) -> int:
     opened.callback(reporter.close)
     _show(_facts(loaded, shape, engine.name, listeners))
     run = Run(config, shape, segment.name, listeners)
-    return Supervisor(run, engine, reporter, lambda: load(source, os.environ).config).run()
+    return Supervisor(run, engine, reporter, lambda: load(source, os.environ).config)
 
 
 def _listen(listen: tuple[Listen, ...], opened: contextlib.ExitStack) -> tuple[socket.socket, ...]:

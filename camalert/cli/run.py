@@ -19,8 +19,8 @@ examples:
   camalert run --config /etc/camalert/config.toml
   CAMALERT_DETECTOR__PROCESSES=4 camalert run
 
-exit codes: 0 stopped as asked, 71 cannot start (port in use, no shared memory, runs already), 78 the configuration
-is wrong, 69 a part of it failed again and again"""
+exit codes: 0 stopped as asked, 71 cannot start (port in use, no shared memory, too few open files or processes
+allowed, runs already), 78 the configuration is wrong, 69 a part of it failed again and again"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

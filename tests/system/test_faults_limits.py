@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import socket
@@ -15,6 +16,7 @@ from testing.service import ROOT, ServiceUnderTest
 from testing.waiting import until
 
 MakeService = Callable[..., ServiceUnderTest]
+STRANGER_UID = 54_321
 
 
 def test_full_shared_memory_is_one_clear_line_at_the_start(make_service: MakeService) -> None:
@@ -35,6 +37,56 @@ def test_full_shared_memory_is_one_clear_line_at_the_start(make_service: MakeSer
     [event] = service.find("service_not_started")
     assert "MiB of shared memory" in event["error"]
     assert "8 MiB free" in event["error"]
+
+
+@pytest.mark.parametrize("limit", [8, 11, 24, 48])
+def test_too_few_descriptors_are_one_clear_line_at_the_start(make_service: MakeService, limit: int) -> None:
+    """Whatever would have failed first, it is said how many are needed and where to allow them."""
+    service = make_service()
+    service.command = [*_limited(resource.RLIMIT_NOFILE, limit), *service.command]
+
+    service.start(is_ready=False)
+
+    assert service.process is not None
+    assert service.process.wait(60) == 71
+    [event] = (event for event in service.events() if event["event"] != "configuration_noticed")
+    assert event["event"] == "service_not_started"
+    assert f"the system allows {limit}: raise LimitNOFILE" in event["error"]
+
+
+def test_no_process_allowed_is_one_clear_line_at_the_start(make_service: MakeService) -> None:
+    """A limit on processes is named as well."""
+    service = make_service()
+    stranger = _as_stranger()
+    if subprocess.run([*stranger, sys.executable, "-c", ""], check=False, capture_output=True).returncode:
+        pytest.skip("for root no limit on processes holds, and its rights cannot be laid down here")
+    service.command = [*_limited(resource.RLIMIT_NPROC, 1), *stranger, *service.command]
+
+    service.start(is_ready=False)
+
+    assert service.process is not None
+    assert service.process.wait(60) == 71
+    [event] = (event for event in service.events() if event["event"] != "configuration_noticed")
+    assert event["event"] == "service_not_started"
+    assert "no further process is allowed; raise TasksMax" in event["error"]
+
+
+def _limited(kind: int, limit: int) -> list[str]:
+    """Return what starts a program with a limit that it cannot raise."""
+    code = (
+        f"import os, resource, sys; resource.setrlimit({kind}, ({limit}, {limit})); "
+        "os.execvp(sys.argv[1], sys.argv[1:])"
+    )
+    return [sys.executable, "-c", code]
+
+
+def _as_stranger() -> list[str]:
+    """Return what lets root start a program as a user of whom no process runs; files stay as open as to root."""
+    if os.getuid():
+        return []
+    rights = "-all,+dac_override"
+    return ["setpriv", f"--reuid={STRANGER_UID}", "--clear-groups", f"--bounding-set={rights}", f"--inh-caps={rights}",
+            f"--ambient-caps={rights}"]  # fmt: skip
 
 
 def test_child_that_cannot_be_started_is_tried_until_it_can(service: ServiceUnderTest) -> None:
