@@ -9,12 +9,19 @@ import signal
 import socket
 from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 from camalert import channel, child
+from camalert.config import Config
+from camalert.errors import ConfigError
 
 # Spawn alone: OpenCV and OpenVINO do not survive a fork, and a forkserver would be the parent that PDEATHSIG watches.
 _SPAWN = multiprocessing.get_context("spawn")
+# A new process's orders are written into a pipe that holds 64 KiB, pipe(7), and multiprocessing keeps its reading end
+# open: if the process died before it read, the rest of larger orders would be waited for for ever. The configuration
+# is nearly all of them.
+CONFIG_BYTES = 56 << 10
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -55,6 +62,20 @@ class ChildProcess:
         except (OSError, ValueError):
             return 0
         return (int(resident) - int(shared)) * PAGE_BYTES
+
+
+def check_size(config: Config, origin: str) -> None:
+    """Refuse a configuration that a new process cannot be handed at once.
+
+    Raises: ConfigError that says what makes it large.
+    """
+    size_bytes = len(ForkingPickler.dumps(config))
+    if size_bytes > CONFIG_BYTES:
+        raise ConfigError(
+            f"{origin}: camera makes the configuration too large for a process to be started with it: {size_bytes} "
+            f"bytes with {len(config.camera)} [[camera]], at most {CONFIG_BYTES} (about 350 with a pattern and an area "
+            "each): leave out those that only repeat the defaults, or share the cameras out to two services"
+        )
 
 
 def start(orders: child.Orders) -> ChildProcess:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from camalert import plan, ports, status
+from camalert import descriptors, plan, ports, status
 from camalert.config import Config, Listen
 from camalert.detection.choice import candidates
 from camalert.errors import CamalertError, StatusError
@@ -70,6 +70,7 @@ def _processes(config: Config) -> Iterator[Finding]:
     cores = len(os.sched_getaffinity(0))
     try:
         shape = plan.make(config, cores, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        descriptors.claim(len(plan.specs(config, shape)), len(config.smtp.listen), config.smtp.max_connections)
     except CamalertError as error:
         yield Finding(Level.WRONG, "processes", str(error))
         return

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from camalert import __version__, descriptors, firstscreen, logs, plan, pool, ports, sdlisten, sdnotify
+from camalert import __version__, children, descriptors, firstscreen, logs, plan, pool, ports, sdlisten, sdnotify
 from camalert.config import Config, Listen, Log
 from camalert.configfile import Loaded, Source, load
 from camalert.detection.choice import candidates
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 def main(source: Source) -> int:
     """Run the service with the configuration of `source`; return its exit code."""
     try:
-        loaded = load(source, os.environ)
+        loaded = _load(source)
     except ConfigError as error:
         _refuse(error)
         return Exit.CONFIG
@@ -49,6 +49,16 @@ def main(source: Source) -> int:
         log.error("service_not_started", error=str(error))
         sdnotify.notify(sdnotify.status(str(error)))
         return Exit.CANNOT_START
+
+
+def _load(source: Source) -> Loaded:
+    """Read the configuration, at the start and for a reload.
+
+    Raises: ConfigError when it is wrong.
+    """
+    loaded = load(source, os.environ)
+    children.check_size(loaded.config, str(loaded.file))
+    return loaded
 
 
 def _refuse(error: ConfigError) -> None:
@@ -88,7 +98,7 @@ def _prepare(loaded: Loaded, source: Source, opened: contextlib.ExitStack) -> Su
     opened.callback(reporter.close)
     _show(_facts(loaded, shape, engine.name, listeners))
     run = Run(config, shape, segment.name, listeners)
-    return Supervisor(run, engine, reporter, lambda: load(source, os.environ).config)
+    return Supervisor(run, engine, reporter, lambda: _load(source).config)
 
 
 def _listen(listen: tuple[Listen, ...], opened: contextlib.ExitStack) -> tuple[socket.socket, ...]:

@@ -28,9 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one line for each thing that was looked at."""
+    from camalert.children import check_size
     from camalert.readiness import Level, look
 
     loaded = configuration(arguments)
+    check_size(loaded.config, str(loaded.file))
     print(f"{Level.OK.value:<5} configuration: {loaded.file or 'none, the defaults hold'}")
     for notice in loaded.notices:
         print(f"{Level.NOTE.value:<5} configuration: {notice}")
