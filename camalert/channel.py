@@ -158,8 +158,10 @@ class Channel(_End):
         Raises: ChannelClosed when what was posted cannot leave any more.
         """
         if self._posted:
-            post_s = max(0.0, self._post_by - time.monotonic())
-            if timeout_s is None or post_s < timeout_s:
+            post_s = self._post_by - time.monotonic()
+            if post_s <= 0:
+                self.flush()
+            elif timeout_s is None or post_s < timeout_s:
                 if super().wait(post_s):
                     return True
                 self.flush()

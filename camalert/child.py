@@ -5,6 +5,7 @@ Children are started with spawn; their target is text, so that the supervisor im
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import gc
@@ -91,16 +92,23 @@ def _run(orders: Orders, channel_socket: socket.socket) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # blocked by the supervisor until here
     _die_with(orders.parent_pid)
     logs.configure(orders.config.log, orders.name)
-    log = structlog.get_logger()
     channel = Channel(channel_socket)
     channel.wake_on_sigterm()
+    code = _work(orders, channel)
+    with contextlib.suppress(ChannelClosed):
+        channel.flush()
+    return code
+
+
+def _work(orders: Orders, channel: Channel) -> int:
+    """Run a child's own `main`; return the exit code for how it ended."""
+    log = structlog.get_logger()
     try:
         _volunteer(orders)
         # Each library would otherwise start a thread per core in each process, with address space for each.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        os.environ.setdefault(
-            "OPENCV_LOG_LEVEL", "FATAL"
-        )  # it would write past the log; errors are raised all the same
+        # OpenCV's own log would go past ours; its errors are raised all the same.
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
         gc.disable()  # an import makes no garbage worth looking for; looking takes a tenth of its time
         module, _, function = orders.target.partition(":")
         main = getattr(importlib.import_module(module), function)
@@ -108,9 +116,7 @@ def _run(orders: Orders, channel_socket: socket.socket) -> int:
         _limit(orders.address_space_bytes)
         gc.freeze()  # what the imports left is never garbage: collections need not walk it
         gc.enable()
-        code = int(main(Context(orders.name, orders.config, channel, pool, orders.listeners, orders.engine)))
-        channel.flush()
-        return code
+        return int(main(Context(orders.name, orders.config, channel, pool, orders.listeners, orders.engine)))
     except ChannelClosed:
         return Exit.OK  # the supervisor is gone: nobody is left to work for
     except ConfigError as error:

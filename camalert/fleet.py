@@ -161,8 +161,10 @@ class Fleet:
                 return
 
     def _leave_alone(self, child: ChildProcess) -> None:
-        child.is_trusted = False
-        self._forget(child.channel.fileno())
+        """Listen to a child no more; saying so twice is no mistake, one message may go wrong in two ways."""
+        if child.is_trusted:
+            child.is_trusted = False
+            self._forget(child.channel.fileno())
 
     def _forget(self, file: int) -> None:
         del self._files[file]

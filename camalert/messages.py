@@ -82,7 +82,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something without a slot: UTF-8 JSON of at most `NOTE_BYTES`, an object with the key `event`."""
+    """Something without a slot: UTF-8 JSON of at most `NOTE_BYTES`, an object with the key `event`.
+
+    Told once; one that is lost with its sender is missing in the status and nowhere else.
+    """
 
     FORMAT: ClassVar[str] = "*"
     text: bytes

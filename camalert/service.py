@@ -341,7 +341,10 @@ class Supervisor:
                 return None
 
     def _next_check_at(self, now: float) -> float:
-        """Return when to look at the deadlines again; `_step` brings it forward, and no job ends within a second."""
+        """Return when to look at the deadlines again; `_step` brings it forward.
+
+        The deadline of a job that begins meanwhile is seen with the next look at the figures, `TURN_S` later at most.
+        """
         if self._service.phase is not Phase.RUNNING:
             return now + HURRY_S
         deadlines = (

@@ -80,6 +80,7 @@ class Writer:
         self._held_back: list[Verdict] = []
         self._health = Health(self._database, self._note)
         self._epoch = 0
+        self._is_new = False  # the database, whose cameras nobody has been told of yet
         self._is_stopping = False
         self._has_upkeep = False
         self._crowd = 0  # the mails of the last batch
@@ -119,14 +120,9 @@ class Writer:
 
     def _tell_cameras(self) -> None:
         """Say when each camera was last heard, so that one that died before a reboot is missed after it."""
-        try:
-            known = self._database.read(cameras.last_seen)
-        except StoreError as error:
-            self._health.met(error)
-            self._has_upkeep = False
-            return
-        for camera, seen_utc in known:
+        for camera, seen_utc in self._database.read(cameras.last_seen):
             self._note({"event": "camera_known", "camera": camera, "seen_utc": seen_utc})
+        self._is_new = False
 
     def serve(self) -> None:
         """Work through batches of messages until told to stop."""
@@ -146,6 +142,8 @@ class Writer:
             if not self._held_back:
                 self._health.try_again()
             if not self._health.is_down:
+                if self._is_new:
+                    self._tell_cameras()
                 self._upkeep.checkpoint_if_due(time.monotonic(), is_idle=False)  # a full disk shows here, too
                 self._load(time.monotonic())
                 self._idle(time.monotonic())
@@ -270,8 +268,9 @@ class Writer:
                 log.warning("database_replaced", path=self._settings.path)
                 self._queue.forget()
                 self._held_back = []
+                self._loader.given_up = []
             self._epoch = self._database.epoch
-            self._tell_cameras()
+            self._is_new = True
 
     def _note(self, facts: dict[str, str | float]) -> None:
         self._channel.post(Noted(json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")))

@@ -184,3 +184,16 @@ def test_channel_rest_of_a_datagram_needs_no_wait(ends: tuple[ParentChannel, Cha
     assert parent.wait(60.0)
 
     assert parent.receive() == Pong(2)
+
+
+def test_channel_posted_message_leaves_in_time_from_a_child_that_never_waits(
+    ends: tuple[ParentChannel, Channel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer with much upkeep only looks whether something came."""
+    monkeypatch.setattr(channel, "POST_S", 0.0)
+    parent, child = ends
+    child.post(Pong(1))
+
+    assert not child.wait(0.0)
+
+    assert parent.receive() == Pong(1)

@@ -328,8 +328,10 @@ class PipelineMachine(RuleBasedStateMachine):
         self.inbox: dict[str, list[object]] = {}
         self.lent: dict[int, int] = {}
         self.posted: list[Concluded] = []  # by the writer, not yet sent
+        self.is_leaving = self.is_draining = False
         self.in_flight: set[int] = set()
         self.next_id = 1
+        self.stale = 0
 
     def deliver(self, sends: list[Send]) -> None:
         for name, message in sends:
@@ -351,7 +353,20 @@ class PipelineMachine(RuleBasedStateMachine):
         self.posted.clear()
         del self.inbox[WRITER]
         self.lent.clear()
+        self.is_leaving = False
         self.dispatch.writer_gone()
+
+    @precondition(lambda self: WRITER in self.inbox and not self.is_leaving)
+    @rule()
+    def writer_is_to_be_replaced(self) -> None:
+        self.is_leaving = True
+        self.dispatch.writer_leaving()
+
+    @precondition(lambda self: self.next_id > 6 and not self.is_draining)
+    @rule()
+    def service_drains(self) -> None:
+        self.is_draining = True
+        self.dispatch.drain()
 
     @precondition(lambda self: self.posted)
     @rule()
@@ -417,9 +432,11 @@ class PipelineMachine(RuleBasedStateMachine):
         """With a writer present no slot lies idle, and none has two owners."""
         slots = self.dispatch.slots
         owned = [slots.owner(slot) for slot in LAYOUT.frames]
-        if WRITER in self.inbox:
+        if WRITER in self.inbox and not self.is_leaving and not self.is_draining:
             assert None not in owned
-        assert self.dispatch.stale == 0
+            # A writer that leaves, or does not know of the drain, may load into a slot that it has no more.
+            assert self.dispatch.stale == self.stale
+        self.stale = self.dispatch.stale
         jobs = [slot for crew in (self.dispatch.decoders, self.dispatch.detectors) for slot, _ in crew.jobs.values()]
         queued = [
             slot for crew in (self.dispatch.decoders, self.dispatch.detectors) for slot in (*crew.live, *crew.backlog)
@@ -431,6 +448,8 @@ class PipelineMachine(RuleBasedStateMachine):
         """Let everything finish: every slot comes back."""
         if not hasattr(self, "dispatch"):
             return
+        if self.is_leaving:
+            self.writer_dies(has_sent=True)
         if WRITER not in self.inbox:
             self.writer_comes()
         for name in ("decoder-1", "detector-1"):
@@ -445,7 +464,8 @@ class PipelineMachine(RuleBasedStateMachine):
                         self._answer(name)
         self.writer_sends_what_it_posted()
         assert self.dispatch.is_quiet
-        assert len(self.lent) == len(LAYOUT.frames)
+        if not self.is_draining:
+            assert len(self.lent) == len(LAYOUT.frames)
 
     def _answer(self, name: str) -> None:
         match self.inbox[name].pop(0):

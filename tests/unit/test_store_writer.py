@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,6 +29,7 @@ from camalert.messages import (
     Stored,
 )
 from camalert.store.tables import CLIP_BASE
+from camalert.store.verdict import Verdict
 from camalert.words import FrameWords
 
 MakeRig = Callable[..., Rig]
@@ -513,3 +515,19 @@ def test_first_picture_is_passed_on_while_the_disk_works(rig: Rig, monkeypatch: 
     rig.turn(rig.put_mail(JPEG))
     assert told_before_the_sync == [loaded], "one that waits for another anyway wakes nobody for itself"
     assert len(rig.take(Loaded)) == len(rig.take(Stored)) == 1
+
+
+def test_picture_given_up_in_a_replaced_database_is_not_given_up_in_the_new_one(rig: Rig, tmp_path: Path) -> None:
+    """The new file's alert of the same id is another alert."""
+    rig.store(JPEG)
+    other = Rig(tmp_path / "other")
+    other.store(b"\xff\xd8 other")
+    other.close()
+    os.replace(other.path, rig.path)
+    rig.writer._database.read(lambda connection: connection.execute("SELECT 1").fetchone())  # which opens the new one
+    words = FrameWords(alert_id=1, reason="not examined: it is too large")
+    rig.writer._loader.given_up.append(Verdict(1, Outcome.FAILED, Stage.DECODE, words=words))
+
+    rig.turn()
+
+    assert rig.rows("SELECT alert_id FROM camalert_pending") == [(1,)]
