@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from camalert import __version__, children, descriptors, firstscreen, logs, plan, pool, ports, sdlisten, sdnotify
+from camalert import __version__, children, descriptors, firstscreen, logs, plan, ports, sdlisten, sdnotify, segment
 from camalert.config import Config, Listen, Log
 from camalert.configfile import Loaded, Source, load
 from camalert.detection.choice import candidates
@@ -22,6 +22,7 @@ from camalert.engines import EngineChoice
 from camalert.errors import CamalertError, ConfigError, Exit
 from camalert.instance import Instance
 from camalert.orders import Run
+from camalert.pool import Pool
 from camalert.reporter import Reporter
 from camalert.service import Supervisor
 
@@ -88,16 +89,16 @@ def _prepare(loaded: Loaded, source: Source, opened: contextlib.ExitStack) -> Su
     descriptors.claim(len(plan.specs(config, shape)), len(config.smtp.listen), config.smtp.max_connections)
     engine = EngineChoice(candidates(config.detector))
     instance = opened.enter_context(contextlib.closing(Instance(Path(config.service.run_dir))))
-    for name in pool.sweep(instance.prefix):
+    for name in segment.sweep(instance.prefix):
         log.info("segment_swept", segment=name)
-    segment = pool.Pool.create(instance.segment_name, shape.layout)
-    opened.callback(segment.unlink)
-    opened.callback(segment.close)
+    pool = Pool.create(instance.segment_name, shape.layout)
+    opened.callback(pool.unlink)
+    opened.callback(pool.close)
     listeners = _listen(config.smtp.listen, opened)
     reporter = Reporter(config, shape.layout.size_bytes, len(shape.layout.frames))
     opened.callback(reporter.close)
     _show(_facts(loaded, shape, engine.name, listeners))
-    run = Run(config, shape, segment.name, listeners)
+    run = Run(config, shape, pool.name, listeners)
     return Supervisor(run, engine, reporter, lambda: _load(source).config)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from camalert.errors import PoolError
-from camalert.pool import SHM_DIR, Pool
+from camalert.pool import Pool
+from camalert.segment import SHM_DIR
 from camalert.slots import Layout
 
 LAYOUT = Layout(
