@@ -51,8 +51,7 @@ def load_engine(name: str, detector: Detector) -> Engine:
         case "opencv":
             engine = Picodet(name, opencv_network.load(read_picodet(), detector.threads))
         case "hog":
-            # imutils brings urllib and email: 80 ms and 8 MB that no other engine needs.
-            from camalert.detection import hog  # noqa: PLC0415
+            from camalert.detection import hog  # noqa: PLC0415 - imutils: 80 ms and 8 MB that no other engine needs
 
             return hog.Hog()
         case _:

@@ -1,8 +1,8 @@
 """The person detector run by OpenVINO, the fast way on any x86-64 or ARM processor with a wheel.
 
 Importing OpenVINO sends a usage event and leaves a file in the home folder, unless its telemetry package cannot be
-imported; its own stub takes over then. Nothing here leaves the house. Its model converter is half of
-the import's time and may be missing in the same way.
+imported; its own stub takes over then. Nothing here leaves the house. Its model converter is half of the import's time
+and may be missing in the same way.
 """
 
 from __future__ import annotations
