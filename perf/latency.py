@@ -3,7 +3,8 @@
     python perf/latency.py [--mails 60] [--backlog 5000]
 
 The bound is the bare decode, examination, annotation and encoding of the same pictures in one process, in the same
-run, before and after the idle service: a shared machine is faster at one time than at another. Idle: one mail after the other. Under load: live mails while a backlog of small pictures waits.
+run, before and after the idle service: a shared machine is faster at one time than at another. Idle: one mail after the
+other. Under load: live mails while a backlog of small pictures waits.
 """
 
 from __future__ import annotations
