@@ -66,6 +66,10 @@ class StoreFull(StoreError):
     """Say that the disk is full or the database read-only; the camera gets 452."""
 
 
+class StoreForeign(StoreError):
+    """Say that the database is not one of ours, or a newer release's; only its owner can change that."""
+
+
 class StatusError(CamalertError):
     """Say why the status of a service cannot be read."""
 

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from camalert import config
-from camalert.errors import StoreBusy, StoreDamaged, StoreError, StoreLost
+from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreError, StoreForeign, StoreLost
 from camalert.store import backup, schema
-from camalert.store.companions import Companions, free_name
+from camalert.store.companions import free_name
 from camalert.store.connection import abandon, leave, open_writer
 from camalert.store.courtesy import Courtesy
 from camalert.store.faults import translate
+from camalert.store.filewatch import FileWatch
 from camalert.store.walindex import WalIndex
 from camalert.store.walsync import WalSync
 
@@ -41,15 +42,13 @@ class Database:
         self._settings = settings
         self._limits = schema.Limits(settings.keep_alerts, settings.keep_detections)
         self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
-        self._damaged: tuple[int, ...] | None = None
         self._abandoned = 0  # connections
         self._schema_version = 0
         self._is_small = False
         self._wal_index = WalIndex(self.path)
         self._courtesy = Courtesy(self._wal_index)
         self._wal_sync = WalSync(self.path)
-        self._companions = Companions(self.path)
+        self._files = FileWatch(self.path, self._wal_index, self._wal_sync)
 
     def open(self, *, wait_s: float | None = None) -> None:
         """Open, create, adopt or upgrade the database.
@@ -57,23 +56,25 @@ class Database:
         Args:
             wait_s: How long to wait for a lock, when not `[database] busy_seconds`.
 
-        Raises: ConfigError on a network file system; StoreError and its kinds.
+        Raises: ConfigError on a network file system, and when the first file of this process is no database of ours;
+            StoreError and its kinds.
         """
         try:
             connection = self._connect(self._settings.busy_seconds if wait_s is None else wait_s)
+        except StoreForeign as fault:
+            if not self.epoch:
+                raise ConfigError(str(fault)) from fault
+            raise
         except StoreDamaged:
-            self._damaged = _looks(self.path)
+            self._files.note_damaged()
             self._abandoned += 1
             raise
         self._connection = connection
         self._is_small = False
         self._wal_index.begin()
         self._wal_sync.begin(connection)
-        self._companions.note()
-        file = _identity(self.path)
-        if file != self._file:
+        if self._files.note_opened():
             self.epoch += 1
-        self._file, self._damaged = file, None
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -100,12 +101,15 @@ class Database:
 
         Args:
             work: Gets the connection; what it raises rolls everything back.
-            on_commit: Gets the result when everybody can read what was written, before the disk has it.
+            on_commit: Gets the result when everybody can read what was written, before the disk has it. It must not use
+                the database.
             wait_s: How long to wait for a lock, when not `[database] busy_seconds`.
             is_small: Whether the pages that one statement changes may be kept in memory, to undo it. SQLite keeps them
                 in a temporary file otherwise, which is every second page that is written at all (perf/store.py).
 
-        Raises: StoreBusy, StoreFull or StoreDamaged; nothing is written, or at least not answered for.
+        Raises: StoreError and its kinds; nothing is written. Only when the disk refuses after the commit, the rows are
+            there and `on_commit` has passed them on, but a power cut may undo them: they must not be answered for.
+            StoreLost when only a new process can go on; nothing is written.
         """
         connection = self._ready(wait_s)
         try:
@@ -132,7 +136,7 @@ class Database:
     def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run `work` without a transaction of its own: queries, pragmas.
 
-        Raises: StoreBusy, StoreFull or StoreDamaged.
+        Raises: StoreError and its kinds; StoreLost when only a new process can go on.
         """
         connection = self._ready()
         try:
@@ -153,7 +157,7 @@ class Database:
         for suffix in ("-wal", "-shm", "-journal", ""):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{self.path}{suffix}", f"{target}{suffix}")
-        self._file = self._damaged = None
+        self._files.expect_new()
         return target
 
     def _connect(self, wait_s: float) -> sqlite3.Connection:
@@ -177,22 +181,12 @@ class Database:
     def _ready(self, wait_s: float | None = None) -> sqlite3.Connection:
         """Return the connection; open the file again when it is another one than before.
 
-        Raises: StoreBusy while it is away, StoreDamaged while it lies there unchanged after it was found damaged,
-            StoreLost when only a new process can go on.
+        Raises: See `open` and `FileWatch`; StoreLost also when too many connections had to be left.
         """
-        found = _identity(self.path)
-        if self._connection is not None and found != self._file:
-            self._leave_moved_file()
-        if self._connection is not None:
-            self._look_after_wal(self._connection)
-        else:
-            if self._damaged is not None and self._damaged == _looks(self.path):
-                raise StoreDamaged(f"the database file {self.path} is damaged; put a sound one in its place")
-            if self._file is not None and self._damaged is None and _identity(self.path) is None:
-                # Somebody moved it and will bring it back, or another one: an empty one in its place would hide that.
-                raise StoreBusy(f"the database file {self.path} is gone")
-            if self._file is not None and found not in (None, self._file):
-                self._warnings += self._companions.set_aside(time.time())
+        if self._connection is not None and not self._files.is_in_place(self._connection):
+            self._let_go()
+        if self._connection is None:
+            self._warnings += self._files.make_way(time.time())
             if self._abandoned >= ABANDONED_MAX:
                 raise StoreLost(f"the database file {self.path} was away or damaged {self._abandoned} times")
             self.open(wait_s=wait_s)
@@ -219,28 +213,9 @@ class Database:
     def _failed(self, error: sqlite3.Error, *, is_write: bool = True) -> StoreError:
         fault = translate(error)
         if isinstance(fault, StoreDamaged) and is_write:
-            self._damaged = _looks(self.path)
+            self._files.note_damaged()
             self._let_go()
         return fault
-
-    def _look_after_wal(self, connection: sqlite3.Connection) -> None:
-        """End this process when somebody took the WAL file away or cut it: whatever were committed would be lost."""
-        if self._wal_sync.size_bytes < self._wal_index.wal_bytes:
-            raise StoreLost(f"the file {self.path}-wal was cut short while it was in use")
-        if self._wal_sync.is_removed:
-            with contextlib.suppress(sqlite3.Error):
-                # This connection still has it, and brings its rows home.
-                if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0:
-                    raise StoreLost(f"the file {self.path}-wal was removed while it was in use; its rows are saved")
-            raise StoreBusy(f"the file {self.path}-wal was removed and other programs still read from it")
-
-    def _leave_moved_file(self) -> None:
-        """Bring what the WAL still holds into the moved file, then let it go."""
-        assert self._connection is not None  # noqa: S101 - its caller looked
-        with contextlib.suppress(sqlite3.Error):
-            _wait_at_most(self._connection, 0.0)
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        self._let_go()
 
     def _let_go(self) -> None:
         if self._connection is not None:
@@ -261,20 +236,3 @@ def _roll_back(connection: sqlite3.Connection) -> None:
 
 def _wait_at_most(connection: sqlite3.Connection, seconds: float) -> None:
     connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}").fetchall()
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _looks(path: Path) -> tuple[int, ...]:
-    """Return what changes when somebody repairs or replaces a file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

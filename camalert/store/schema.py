@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from camalert.errors import StoreError
+from camalert.errors import StoreForeign
 from camalert.store import tables
 from camalert.store.tables import BOTH, Reviewed
 
@@ -51,7 +51,7 @@ def prepare(
     """Create, adopt or upgrade in one transaction; what is in order already is left alone.
 
     Returns: Warnings for the owner.
-    Raises: StoreError for a database that is not one of ours or the original's, or is newer than this release.
+    Raises: StoreForeign for a database that is not one of ours or the original's, or is newer than this release.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -99,7 +99,7 @@ def _make_django_tables(connection: sqlite3.Connection, now_utc: float) -> None:
         columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
         if not columns >= _COLUMNS:
             missing = ", ".join(sorted(_COLUMNS - columns))
-            raise StoreError(f"the table {table.name} of this database lacks the column {missing}")
+            raise StoreForeign(f"the table {table.name} of this database lacks the column {missing}")
     if "django_migrations" not in present:
         connection.execute(tables.DJANGO_MIGRATIONS)
         made = list(BOTH)
@@ -116,7 +116,7 @@ def _make_django_tables(connection: sqlite3.Connection, now_utc: float) -> None:
 def _migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]], now_utc: float) -> None:
     found = version(connection)
     if found > len(migrations):
-        raise StoreError(
+        raise StoreForeign(
             f"the database has version {found} of camalert's tables and this release knows {len(migrations)}: "
             "install the newer release, or go back to the backup made before the upgrade"
         )

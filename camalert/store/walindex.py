@@ -1,21 +1,22 @@
-"""The WAL's index, the `-shm` file: who reads now, and how much of the WAL there has to be.
+"""The WAL's index, the `-shm` file: who reads now, how long WAL and database have to be.
 
 Mechanism: looked at beside SQLite, never locked or written. SQLite's locks are on this file and belong to the process:
-closing any descriptor of it would end them, so it is closed after the connection. Source: sqlite.org/walformat.html,
-2.1 (header) and 2.3.1 (lock bytes 120 to 127, of which the last five are the readers'); fcntl(2), F_GETLK.
+closing any descriptor of it would end them, so it is closed after the connection. Other programs write the index at any
+moment. Source: sqlite.org/walformat.html, 2.1 (header) and 2.3.1 (lock bytes 120 to 127, of which the last five are the
+readers').
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import struct
 from pathlib import Path
 
+from camalert.store.inode import is_locked
+
 READ_LOCKS = (123, 5)  # offset and length
-LOCK = struct.Struct("@hhqqi4x")  # struct flock of 64-bit file offsets
-HEADER = struct.Struct("=12xB1xHI28x")  # in the machine's byte order; what counts: isInit, szPage, mxFrame
+HEADER = struct.Struct("=12xB1xHII24x")  # in the machine's byte order; what counts: isInit, szPage, mxFrame, nPage
 WAL_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 24
 
@@ -42,26 +43,43 @@ class WalIndex:
     @property
     def is_read(self) -> bool:
         """Tell whether anybody reads the database at this moment."""
-        if self._file is None:
-            return False
-        asked = LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, *READ_LOCKS, 0)
-        found = LOCK.unpack(fcntl.fcntl(self._file, fcntl.F_GETLK, asked))
-        return bool(found[0] != fcntl.F_UNLCK)
+        return self._file is not None and is_locked(self._file, *READ_LOCKS)
 
-    @property
-    def wal_bytes(self) -> int:
-        """Return how long the WAL file is at least, in bytes; 0 when nothing is said.
+    def header(self) -> bytes:
+        """Return what is said of the WAL at this moment, b"" when nothing is: being written, or not there.
 
-        SQLite writes the file before it counts its frames here, and counts none before it cuts the file.
+        Each commit leaves another header, and so does each time that the WAL is begun anew.
         """
         if self._file is None:
-            return 0
+            return b""
         both = os.pread(self._file, 2 * HEADER.size, 0)
         header = both[: HEADER.size]
-        if header != both[HEADER.size :]:  # being written, or not there
-            return 0
-        is_set, page_bytes, frames = HEADER.unpack(header)
-        if not is_set or not frames:
-            return 0
-        page_bytes = 65_536 if page_bytes == 1 else page_bytes
-        return int(WAL_HEADER_BYTES + frames * (FRAME_HEADER_BYTES + page_bytes))
+        return header if len(both) == 2 * HEADER.size and header == both[HEADER.size :] else b""
+
+
+def wal_bytes(header: bytes) -> int:
+    """Return how long the WAL file is at least while its index has this header, in bytes; 0 when nothing is said.
+
+    SQLite writes the file before it counts its frames in the index, and counts none before it cuts the file.
+    """
+    _, frames, page_bytes = _counts(header)
+    return WAL_HEADER_BYTES + frames * (FRAME_HEADER_BYTES + page_bytes) if frames else 0
+
+
+def database_bytes(header: bytes) -> int:
+    """Return how large SQLite takes the database for while its index has this header; 0 when nothing is said.
+
+    That holds also while there is no frame in the WAL. Source: sqlite3WalDbsize in SQLite's wal.c.
+    """
+    pages, _, page_bytes = _counts(header)
+    return pages * page_bytes
+
+
+def _counts(header: bytes) -> tuple[int, int, int]:
+    """Return the pages of the database, the frames of the WAL, and the size of a page in bytes."""
+    if not header:
+        return 0, 0, 0
+    is_set, page_bytes, frames, pages = HEADER.unpack(header)
+    if not is_set:
+        return 0, 0, 0
+    return pages, frames, 65_536 if page_bytes == 1 else page_bytes
