@@ -73,8 +73,9 @@ class Batch:
         Args:
             pool: Where the mails' pictures are.
             stores: The mails.
-            verdicts: On alerts of the database of this `epoch`.
-            epoch: See `Database`.
+            verdicts: On alerts of the database of this `epoch`; on those of a later one they are dropped.
+            epoch: See `Database`. 0 when none has been opened by this process: then they are those that its predecessor
+                left, and the first that is opened is taken for the same database.
             on_commit: Gets what became of each transaction before the disk has it, see `Database.write`.
         """
         done = Done()
@@ -133,9 +134,8 @@ class Batch:
             if kept.queued or kept.count:
                 done.written_bytes += sum(picture.length for picture in words.pictures)
         for verdict in verdicts:
-            if self._database.epoch != epoch:  # the file was replaced: its ids are of other alerts
-                done.ended.append(verdict.alert_id)
-                continue
+            if epoch and self._database.epoch != epoch:
+                continue  # the file was replaced: its ids are of other alerts, which may be in examination by now
             ending, waiting = conclude(connection, verdict, time.time(), self._zone)
             done.written_bytes += len(verdict.annotated) + len(verdict.snapshot)
             if ending is Ending.WRITTEN:

@@ -16,11 +16,13 @@ from testing.storerig import JPEG, Rig
 
 from camalert import config
 from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreFull, StoreLost, StoreRefused
-from camalert.messages import Concluded, Loaded, Noted, Outcome, StoreCode, Stored
+from camalert.messages import Concluded, Held, Loaded, Noted, Outcome, StoreCode, Stored
 from camalert.store.backup import backup
 from camalert.store.companions import free_name
 from camalert.store.database import ABANDONED_MAX, Database
 from camalert.store.faults import translate
+from camalert.store.walindex import HEADER, WalIndex, database_bytes, wal_bytes
+from camalert.store.walsync import WalSync
 
 MakeRig = Callable[..., Rig]
 
@@ -183,6 +185,21 @@ def test_replaced_database_is_followed(rig: Rig, tmp_path: Path) -> None:
     assert rig.rows("SELECT alert_id FROM camalert_pending ORDER BY 1") == [(1,), (2,)]
 
 
+def test_old_verdict_does_not_end_the_examination_of_a_new_alert(rig: Rig, tmp_path: Path) -> None:
+    """In one batch with the first mail of the new database, whose alert has the same id."""
+    backup(rig.path, tmp_path / "empty.sqlite3")
+    rig.turn(*rig.lend(3), rig.put_mail(JPEG))
+    (old,) = rig.take(Loaded)
+    os.replace(tmp_path / "empty.sqlite3", rig.path)
+
+    rig.turn(rig.put_mail(b"\xff\xd8 new"), rig.conclusion(old, Outcome.NOBODY))
+    rig.turn()
+
+    (new,) = rig.take(Loaded)
+    assert new.alert_id == old.alert_id
+    assert rig.rows("SELECT alert_id FROM camalert_pending") == [(new.alert_id,)]
+
+
 def test_replaced_database_does_not_inherit_the_wal_of_the_old_one(
     rig: Rig, other: sqlite3.Connection, tmp_path: Path
 ) -> None:
@@ -237,6 +254,46 @@ def test_wal_cut_short_takes_no_further_mail(rig: Rig) -> None:
 
     with pytest.raises(StoreLost, match="cut short"):
         rig.store(JPEG)
+
+
+@pytest.mark.parametrize("is_emptied", [False, True])
+@pytest.mark.parametrize("is_looked_at_first", [False, True])
+def test_wal_written_while_it_is_looked_at_is_no_fault(
+    rig: Rig, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, is_emptied: bool, is_looked_at_first: bool
+) -> None:
+    """Its size and its index are two looks; another program commits, or empties it, between them."""
+    look = WalSync.size_bytes.fget
+    assert look is not None
+
+    def look_slowly(sync: WalSync) -> float:
+        before = look(sync)
+        other.execute("INSERT OR REPLACE INTO camalert_meta VALUES ('stranger', ?)", (time.monotonic(),))
+        if is_emptied:
+            assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        return before if is_looked_at_first else look(sync)
+
+    other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    rig.store(JPEG)
+    monkeypatch.setattr(WalSync, "size_bytes", property(look_slowly))
+
+    assert rig.store(JPEG).code == StoreCode.STORED
+    assert rig.store(JPEG).code == StoreCode.STORED
+
+
+def test_index_that_says_nothing_of_the_wal_alarms_nobody(tmp_path: Path) -> None:
+    """A -shm that somebody emptied, or that is being written."""
+    index = WalIndex(tmp_path / "alerts.sqlite3")
+    shm = tmp_path / "alerts.sqlite3-shm"
+    sound = HEADER.pack(1, 4096, 2, 7)
+
+    said = []
+    for content in (b"", sound, sound + HEADER.pack(1, 4096, 3, 7), sound + sound):
+        shm.write_bytes(content)
+        index.begin()
+        said.append((wal_bytes(index.header()), database_bytes(index.header())))
+        index.end()
+
+    assert said == [(0, 0), (0, 0), (0, 0), (32 + 2 * (24 + 4096), 7 * 4096)]
 
 
 def test_database_that_is_moved_again_and_again_costs_a_new_writer(rig: Rig) -> None:
@@ -391,6 +448,85 @@ def test_locked_database_at_start_is_waited_for(tmp_path: Path) -> None:
     locker.close()
     assert usable_again(rig)
     rig.close()
+
+
+@pytest.mark.parametrize("is_held_back", [False, True])
+@pytest.mark.parametrize(
+    ("outcome", "left"),
+    [(Outcome.PERSON, ([], [(1,)])), (Outcome.DIED, ([(1, 1)], [(0,)]))],
+    ids=["person", "died"],
+)
+def test_verdict_for_a_predecessor_is_written_though_the_database_was_locked_at_the_start(
+    rig: Rig,
+    monkeypatch: pytest.MonkeyPatch,
+    is_held_back: bool,
+    outcome: Outcome,
+    left: tuple[list[tuple[int, ...]], list[tuple[int]]],
+) -> None:
+    """Nobody replaced the file; the first transaction that succeeds opens it, and the verdict is in it."""
+    monkeypatch.setattr("camalert.writer.OPENING_S", 0.05)
+    rig.turn(*rig.lend(1), rig.put_mail(JPEG))
+    (loaded,) = rig.take(Loaded)
+    with contextlib.closing(sqlite3.connect(rig.path, isolation_level=None)) as locker:
+        locker.execute("BEGIN EXCLUSIVE")
+        rig.start()
+        held = Held(loaded.slot, loaded.generation, loaded.alert_id)
+        if is_held_back:
+            rig.turn(held, rig.conclusion(loaded, outcome))
+            assert len(rig.writer._held_back) == 1
+    if is_held_back:
+        rig.turn_until(lambda: not rig.writer._held_back)
+    else:
+        rig.turn(held, rig.conclusion(loaded, outcome))
+
+    pending = rig.rows("SELECT alert_id, tries FROM camalert_pending")
+    assert (pending, rig.rows("SELECT count(*) FROM alerts_detect")) == left
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_database_of_a_newer_release_ends_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_locked: bool
+) -> None:
+    """Only its owner can do something, whether it is met at once or when another program lets go of it."""
+    monkeypatch.setattr("camalert.writer.OPENING_S", 0.05)
+    path = make_newer(tmp_path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as locker:
+        if not is_locked:
+            with pytest.raises(ConfigError, match="newer release"):
+                Rig(tmp_path)
+            return
+        locker.execute("BEGIN EXCLUSIVE")
+        rig = Rig(tmp_path)
+        locker.execute("ROLLBACK")
+
+    with contextlib.closing(rig), pytest.raises(ConfigError, match="newer release"):
+        rig.store(JPEG)
+
+
+def test_database_of_a_newer_release_in_the_place_of_ours_is_left_alone(rig: Rig, tmp_path: Path) -> None:
+    """A running service answers 451, and takes ours up again when it is put back."""
+    rig.store(JPEG)
+    ours = rig.path.with_name("ours.sqlite3")
+    newer = make_newer(tmp_path / "newer")
+    rig.path.rename(ours)
+    newer.rename(rig.path)
+
+    assert rig.store(JPEG).code == StoreCode.BUSY
+    assert rig.rows("SELECT count(*) FROM alerts_alert") == [(0,)]
+    os.replace(ours, rig.path)
+
+    assert usable_again(rig)
+    assert rig.rows("SELECT count(*) FROM alerts_alert") == [(2,)]
+
+
+def make_newer(directory: Path) -> Path:
+    """Make a database that a later release has upgraded."""
+    directory.mkdir(exist_ok=True)
+    path = directory / "alerts.sqlite3"
+    with contextlib.closing(Database(config.Database(path=str(path)))) as database:
+        database.open()
+        database.write(lambda connection: connection.execute("INSERT INTO camalert_schema VALUES (99, 0)"))
+    return path
 
 
 def test_database_locked_while_it_is_opened_is_waited_for_as_long_as_asked(tmp_path: Path) -> None:
