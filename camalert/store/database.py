@@ -8,8 +8,6 @@ as soon as the file does.
 from __future__ import annotations
 
 import contextlib
-import datetime
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -19,7 +17,6 @@ from typing import TypeVar
 from camalert import config
 from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreError, StoreForeign, StoreLost
 from camalert.store import backup, schema
-from camalert.store.companions import free_name
 from camalert.store.connection import abandon, leave, open_writer
 from camalert.store.courtesy import Courtesy
 from camalert.store.faults import translate
@@ -152,13 +149,7 @@ class Database:
         if not self._settings.replace_corrupt:
             return None
         self._let_go()
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-        target = free_name(self.path, f".damaged-{stamp}")
-        for suffix in ("-wal", "-shm", "-journal", ""):
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(f"{self.path}{suffix}", f"{target}{suffix}")
-        self._files.expect_new()
-        return target
+        return self._files.set_aside(time.time())
 
     def _connect(self, wait_s: float) -> sqlite3.Connection:
         connection = open_writer(self._settings, wait_s)

@@ -10,11 +10,13 @@ microseconds (measured). Source: sqlite.org/howtocorrupt.html, 4.
 from __future__ import annotations
 
 import contextlib
+import datetime
+import os
 import sqlite3
 from pathlib import Path
 
 from camalert.errors import StoreBusy, StoreDamaged, StoreLost
-from camalert.store.companions import Companions
+from camalert.store.companions import Companions, free_name
 from camalert.store.inode import identity, looks
 from camalert.store.walindex import WalIndex, database_bytes, wal_bytes
 from camalert.store.walsync import WalSync
@@ -41,9 +43,15 @@ class FileWatch:
         """Note that the file at the path is damaged."""
         self._damaged = looks(self._path)
 
-    def expect_new(self) -> None:
-        """Expect that there is no file, because it was set aside."""
+    def set_aside(self, now_utc: float) -> Path:
+        """Rename the file, its journal with it, and expect a new one; return the new name."""
+        stamp = datetime.datetime.fromtimestamp(now_utc, datetime.UTC).strftime("%Y%m%d-%H%M%S")
+        target = free_name(self._path, f".damaged-{stamp}")
+        for suffix in ("-wal", "-shm", "-journal", ""):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{self._path}{suffix}", f"{target}{suffix}")
         self._file = self._damaged = None
+        return target
 
     def is_in_place(self, connection: sqlite3.Connection) -> bool:
         """Tell whether the database is where it was opened; a moved one gets what the WAL holds, as far as it can.
