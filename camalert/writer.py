@@ -90,7 +90,7 @@ class Writer:
     def open(self) -> None:
         """Open the database and say Ready; while it is locked or the disk is full, mails are answered all the same.
 
-        Raises: ConfigError for what only the owner can change, other StoreErrors for a database that is not ours.
+        Raises: ConfigError for what only the owner can change: a damaged database, one that is not ours.
         """
         fault = self._try_to_open()
         self._channel.send(Ready(os.getpid()))
