@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 Facts = dict[str, Any]
+Show = Callable[[Facts], str]
 
 # journald splits a stream's lines at 48 kB and programs that read logs often much earlier.
 JOURNAL_LINE_BYTES = 8192
-# PIPE_BUF: several processes write to one pipe, and only up to here no write is torn, pipe(7).
-STREAM_LINE_BYTES = 4096
+# PIPE_BUF without the line's end: several processes write to one pipe, and only up to here no write is torn, pipe(7).
+STREAM_LINE_BYTES = 4095
 CUT = "…"
 # Numbers of syslog(3), which the journal and systemd's <N> prefix use.
 PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
@@ -69,9 +70,14 @@ def printable(text: str) -> str:
     )
 
 
-def fit(facts: Facts, limit_bytes: int) -> tuple[Facts, str]:
-    """Return facts whose JSON is at most `limit_bytes` long, and that JSON; the longest values give way first."""
-    line = to_json(facts)
+def fit(facts: Facts, limit_bytes: int, shown: Show) -> tuple[Facts, str]:
+    """Shorten facts until their line is at most `limit_bytes` long; the longest values give way first.
+
+    Args:
+        shown: What makes the line of them, such as `to_json`.
+    Returns: The facts and their line.
+    """
+    line = shown(facts)
     while len(line.encode("utf-8", "backslashreplace")) > limit_bytes:
         facts = {**facts, "is_cut": True}
         longest = max((key for key in facts if key != "event"), key=lambda key: len(_text(facts[key])))
@@ -82,7 +88,7 @@ def fit(facts: Facts, limit_bytes: int) -> tuple[Facts, str]:
             facts[longest] = CUT + text[len(text) // 2 :]  # the last lines of a traceback say what happened
         else:
             facts[longest] = text[: len(text) // 2] + CUT
-        line = to_json(facts)
+        line = shown(facts)
     return facts, line
 
 

@@ -10,10 +10,8 @@ does better without this module.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-import select
 import sys
 import time
 from collections.abc import Callable
@@ -24,10 +22,9 @@ from structlog.types import EventDict, ExcInfo, WrappedLogger
 
 from camalert import config, logline
 from camalert.journal import Journal, field_name, is_journal
+from camalert.logstream import STDERR, LogStream
 from camalert.ratelimit import RateLimit
 
-STDERR = 2
-PATIENCE_MS = 500  # with a reader of stderr that stands still, once; then its lines are lost until it goes on
 IDENTIFIER = "camalert"  # journalctl -t camalert
 # What one client can put into the log: a bad evening of a recorder with many cameras passes, a flood does not.
 PEER_LINES_BURST = 200
@@ -114,14 +111,13 @@ def _emitter(line_format: str) -> Emit:
     is_text = line_format == "text" or (line_format == "auto" and not is_under_systemd() and os.isatty(STDERR))
     if is_under_systemd():
         return _journal_emitter(Journal(), is_text=is_text)
-    return _stream_emitter(
-        _shows_text(is_coloured=os.isatty(STDERR) and "NO_COLOR" not in os.environ) if is_text else _json
-    )
+    is_coloured = os.isatty(STDERR) and "NO_COLOR" not in os.environ
+    return _stream_emitter(LogStream(), _shows_text(is_coloured=is_coloured) if is_text else logline.to_json)
 
 
 def _journal_emitter(journal: Journal, *, is_text: bool) -> Emit:
     def emit(facts: logline.Facts) -> None:
-        facts, line = logline.fit(facts, logline.JOURNAL_LINE_BYTES)
+        facts, line = logline.fit(facts, logline.JOURNAL_LINE_BYTES, logline.to_json)
         own = {field_name(key): text for key, text in logline.to_fields(facts).items() if key not in _JOURNAL_HAS}
         journal.send(
             {
@@ -135,49 +131,17 @@ def _journal_emitter(journal: Journal, *, is_text: bool) -> Emit:
     return emit
 
 
-def _shows_text(*, is_coloured: bool) -> Callable[[logline.Facts], str]:
-    def show(facts: logline.Facts) -> str:
-        facts, _ = logline.fit(facts, logline.STREAM_LINE_BYTES)
-        return logline.to_text(facts, time.strftime("%H:%M:%S"), is_coloured=is_coloured)
-
-    return show
+def _shows_text(*, is_coloured: bool) -> logline.Show:
+    return lambda facts: logline.to_text(facts, time.strftime("%H:%M:%S"), is_coloured=is_coloured)
 
 
-def _json(facts: logline.Facts) -> str:
-    return logline.fit(facts, logline.STREAM_LINE_BYTES - 1)[1]
-
-
-def _stream_emitter(shown: Callable[[logline.Facts], str]) -> Emit:
-    stream = _Stream()
-
+def _stream_emitter(stream: LogStream, shown: logline.Show) -> Emit:
     def emit(facts: logline.Facts) -> None:
-        stream.write(shown({**facts, "lines_lost": stream.lost} if stream.lost else facts))
+        if stream.lost:
+            facts = {**facts, "lines_lost": stream.lost}
+        stream.write(logline.fit(facts, logline.STREAM_LINE_BYTES, shown)[1])
 
     return emit
-
-
-class _Stream:
-    """Write lines to stderr; a reader that stands still costs lines, never the work.
-
-    A full pipe, or a terminal that somebody halted with Ctrl-S, would otherwise stop every process of the service at
-    its next line.
-    """
-
-    def __init__(self) -> None:
-        self.lost = 0  # lines since the last one that was written
-        self._room = select.poll()
-        self._room.register(STDERR, select.POLLOUT)
-
-    def write(self, line: str) -> None:
-        # A pipe with room takes PIPE_BUF bytes, which no line exceeds. A reader that was waited for once in vain is not
-        # waited for again.
-        if not self._room.poll(0 if self.lost else PATIENCE_MS):
-            self.lost += 1
-            return
-        # Nobody may read any more (a closed pipe, a full disk); the work goes on without a log.
-        with contextlib.suppress(OSError):
-            os.write(STDERR, line.encode("utf-8", "backslashreplace") + b"\n")
-        self.lost = 0
 
 
 class _Library(logging.Handler):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from camalert import logline
@@ -53,19 +54,35 @@ _values = st.recursive(
 )
 
 
-@given(facts=st.dictionaries(st.text(max_size=300), _values, max_size=12))
+_facts = st.dictionaries(st.text(max_size=300), _values, max_size=12)
+
+
+@given(facts=_facts)
 def test_fit_any_facts_make_a_short_line_of_strict_json(facts: dict[str, object]) -> None:
     """Whatever strangers send, a line is one line of valid JSON within the limit and names its event."""
-    _, line = logline.fit(logline.clean({**facts, "event": "mail_refused"}), 4096)
+    _, line = logline.fit(logline.clean({**facts, "event": "mail_refused"}), 4096, logline.to_json)
 
     assert len(line.encode("utf-8", "backslashreplace")) <= 4096
     assert "\n" not in line
     assert json.loads(line, parse_constant=pytest.fail)["event"] == "mail_refused"
 
 
+@given(facts=_facts, is_coloured=st.booleans())
+@example(facts={"subject": '" ' * 3000}, is_coloured=True)
+@example(facts={f"k{number}": '" ' * 10 for number in range(90)}, is_coloured=False)
+def test_fit_any_facts_make_a_short_line_of_text(facts: dict[str, object], is_coloured: bool) -> None:
+    """Text takes more bytes than JSON where values are quoted, and has the same limit."""
+    shown = functools.partial(logline.to_text, clock="12:00:00", is_coloured=is_coloured)
+
+    _, line = logline.fit(logline.clean({**facts, "event": "mail_refused"}), 4096, shown)
+
+    assert len(line.encode("utf-8", "backslashreplace")) <= 4096
+    assert "mail_refused" in line
+
+
 def test_fit_long_traceback_keeps_its_end() -> None:
     """The last lines of a traceback say what happened."""
-    facts, line = logline.fit({"event": "e", "exception": "x" * 9000 + "\nValueError: the end"}, 4096)
+    facts, line = logline.fit({"event": "e", "exception": "x" * 9000 + "\nValueError: the end"}, 4096, logline.to_json)
 
     assert facts["exception"].endswith("ValueError: the end")
     assert facts["is_cut"] is True

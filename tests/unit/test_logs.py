@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -242,3 +245,69 @@ log.info("b")
     assert took_s < 20
     assert last["event"] == "b"
     assert last["lines_lost"] == 2000 - len(taken)
+
+
+PAGE_BYTES = 4096
+BURST_LINES = 400
+BURST = f"""
+for number in range({BURST_LINES}):
+    log.info("a", number=number, padding="x" * (number * 37 % 3800))
+print("done", flush=True)
+input()
+log.info("z")
+"""
+
+
+@pytest.fixture
+def writers() -> Iterator[tuple[int, list[subprocess.Popen[bytes]]]]:
+    """Return the reading end of a pipe of one page, and four processes that want its room all the time."""
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PAGE_BYTES)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROLOGUE.format(arguments="").replace("smtp", f"p{number}") + BURST],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=writing,
+        )
+        for number in range(4)
+    ]  # fmt: skip
+    os.close(writing)
+    yield reading, processes
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def test_logs_reader_of_several_processes_stops_then_goes_on(
+    writers: tuple[int, list[subprocess.Popen[bytes]]],
+) -> None:
+    """None of them waits for the reader, no line is torn, and each counts exactly what it lost."""
+    reading, processes = writers
+
+    taken = b"".join(os.read(reading, PAGE_BYTES) for _ in range(40))  # and then it stands still
+    for process in processes:
+        assert process.stdout is not None
+        assert select.select([process.stdout], [], [], 30)[0], "a process waits for the reader"
+    os.set_blocking(reading, False)
+    for process in processes:
+        with contextlib.suppress(BlockingIOError):
+            taken += os.read(reading, PAGE_BYTES)
+        process.communicate(b"\n", timeout=30)
+    with os.fdopen(reading, "rb") as rest:
+        taken += rest.read()
+
+    found = [json.loads(line) for line in taken.splitlines()]
+    for name in ("p0", "p1", "p2", "p3"):
+        own = [line for line in found if line["process"] == name]
+        assert [line["event"] for line in own] == ["a"] * (len(own) - 1) + ["z"]
+        assert len(own) - 1 + sum(line.get("lines_lost", 0) for line in own) == BURST_LINES
+
+
+def test_logs_text_on_a_pipe_is_written_whole() -> None:
+    """Text whose quotes make it longer than JSON is cut to what a pipe takes in one piece."""
+    code = """log.info("smtp_listening", ports={"a": '"' * 1900}, camera="hof \u00e4")"""
+
+    done = run(code, 'format="text"', stderr=subprocess.PIPE)
+
+    assert 2000 < len(done.stderr) <= PAGE_BYTES
+    assert 'camera="hof \u00e4"' in done.stderr.decode()
+    assert "is_cut=true" in done.stderr.decode()
