@@ -15,6 +15,7 @@ They are of a camera with `examine = false`, so that what is measured is the way
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sqlite3
 import statistics
@@ -109,7 +110,7 @@ class Ours(Side):
         stores = [Store(slot, 1, os.urandom(16)) for slot in range(self.group)]
         for store in stores:
             _put_words(self.pool, store.slot, self.pool.layout.picture_bytes)
-        done = self.batch.write(self.pool, stores, [], self.database.epoch)
+        done = self.batch.write(self.pool, stores, [], self.database.epoch, lambda _: None)
         assert all(kept.code is StoreCode.STORED for kept in done.kept.values()), done.fault
         now = time.monotonic()
         self.upkeep.checkpoint.note(done.written_bytes, now)
@@ -141,11 +142,14 @@ class Whole:
         self.busy_s += wall_s
         self.cameras_cpu_s += sent.cpu_s
 
-    def end(self) -> dict[str, float]:
-        """Stop; return what a mail took of each process, in CPU ms."""
-        after = self.service.costs()
+    def close(self) -> None:
+        """Stop cameras and service."""
         self.cameras.close()
         self.service.stop()
+
+    def costs(self) -> dict[str, float]:
+        """Return what a mail took of each process, in CPU ms."""
+        after = self.service.costs()
         spent = {name: after[name].cpu_s - before.cpu_s for name, before in self._before.items()}
         spent["cameras"] = self.cameras_cpu_s
         return {name: round(cpu_s / self.mails * 1000, 2) for name, cpu_s in spent.items()}
@@ -179,13 +183,15 @@ def main() -> None:
                     section[: len(picture)] = picture
             plain = Plain(_config(directory, "plain"), picture, options.group)
             ours = Ours(_config(directory, "ours"), picture, options.group, pool)
-            whole = Whole(Path(directory, "whole"), picture, options.processes, options.sessions)
-            for _ in range(max(1, round(options.seconds / SERVICE_ROUND_S))):
-                whole.run(SERVICE_ROUND_S)
-                for _ in range(2):
-                    plain.run(ROUND_S)
-                    ours.run(ROUND_S)
-            spent = whole.end()
+            with contextlib.closing(
+                Whole(Path(directory, "whole"), picture, options.processes, options.sessions)
+            ) as whole:
+                for _ in range(max(1, round(options.seconds / SERVICE_ROUND_S))):
+                    whole.run(SERVICE_ROUND_S)
+                    for _ in range(2):
+                        plain.run(ROUND_S)
+                        ours.run(ROUND_S)
+                spent = whole.costs()
             print(f"{len(picture)} bytes a picture, {options.group} a commit, SQLite {sqlite3.sqlite_version}")
             print(f"{options.processes * options.sessions} sessions; CPU ms a mail by process: {spent}\n")
             _report(plain, ours, whole, spent)
