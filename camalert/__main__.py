@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from camalert import __version__
+from camalert import __version__, descriptors
 from camalert.cli.commands import COMMANDS, Command, find, overview
 from camalert.errors import CamalertError, ConfigError, Exit
 from camalert.problems import near
@@ -23,6 +23,7 @@ INTERRUPTED = 130  # what a shell reports for SIGINT
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; what the person at the keyboard did wrong is said in words."""
+    descriptors.fill()
     words = sys.argv[1:] if words is None else list(words)
     if not words or words[0] in ("-h", "--help", "help"):
         sys.stdout.write(overview(__version__))

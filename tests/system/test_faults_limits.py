@@ -15,6 +15,9 @@ from testing import pictures
 from testing.service import ROOT, ServiceUnderTest
 from testing.waiting import until
 
+from camalert import status
+from camalert.errors import StatusError
+
 MakeService = Callable[..., ServiceUnderTest]
 STRANGER_UID = 54_321
 
@@ -125,3 +128,27 @@ def test_clients_that_take_all_descriptors_end_nothing(service: ServiceUnderTest
     assert service.send([pictures.cat_jpeg()])[0] == 250
     assert service.children()["smtp"] == smtp, "smtp lived through it"
     resource.prlimit(smtp, resource.RLIMIT_NOFILE, limits)
+
+
+def test_service_without_standard_streams_works(make_service: MakeService) -> None:
+    """A program that starts it with closed streams must not have its log written into whatever takes their numbers."""
+    service = make_service()
+    service.command = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', *service.command]
+
+    service.start(is_ready=False)
+
+    until(lambda: _state(service) == "running", "the service does not run")
+    streams = {os.readlink(f"/proc/{pid}/fd/{number}") for pid in _processes(service) for number in range(3)}
+    assert streams == {os.devnull}
+    assert service.stop() == 0
+
+
+def _state(service: ServiceUnderTest) -> str:
+    try:
+        return status.read(service.run_dir).state
+    except StatusError:
+        return ""
+
+
+def _processes(service: ServiceUnderTest) -> list[int]:
+    return [child.pid for child in status.read(service.run_dir).children if child.pid] + [service.pid]
