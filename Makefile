@@ -9,7 +9,7 @@ VENV := .venv
 # Test processes beside each other: most system tests wait more than they work.
 JOBS ?= 2
 # Installed where they can be: what makes it faster or nicer, but is not needed to run.
-WISHES := openvino,metrics,review
+WISHES := openvino,fast,metrics,review
 INSTALLED := $(VENV)/.installed
 DEVELOPMENT := $(VENV)/.development
 SOURCES := camalert supervisor.py tests perf

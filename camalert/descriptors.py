@@ -1,4 +1,4 @@
-"""Descriptors: that the standard ones are there, how many files and sockets a run needs, whether the system grants them.
+"""Descriptors: that the standard ones are there, how many a run needs, whether the system grants them.
 
 Mechanism: at the start, in the first process; children inherit both. Without this a limit that is too low shows itself
 as an error anywhere, and log lines end up in whatever took the number of a closed stderr.

@@ -1,7 +1,7 @@
 # The targets for a machine's own service; `include`d by the Makefile.
 
 PREFIX ?= /usr/local
-EXTRAS ?= openvino,metrics,review
+EXTRAS ?= openvino,fast,metrics,review
 PURGE ?=
 export PREFIX EXTRAS
 

@@ -8,9 +8,23 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from camalert.mail.region import PIECE_BYTES, Buffer, Region
+
+try:
+    import pybase64  # an extra: by the processor's vector instructions, in a third of the time
+except ImportError:
+    _decode_lines: Callable[[memoryview], bytes] = binascii.a2b_base64
+else:
+
+    def _decode_lines(lines: memoryview) -> bytes:
+        try:
+            # Its other form takes padding in the middle for something else than Python's own does.
+            return pybase64.b64decode(bytes(lines).translate(None, b"\r\n"), validate=True)
+        except binascii.Error:
+            return binascii.a2b_base64(lines)
+
 
 MAX_PADS = 20_000  # encoders that pad each of their chunks; more is no picture
 MAX_UU_LINES = 1_000_000
@@ -144,7 +158,7 @@ class _EqualLines:
         with memoryview(region.source) as view:
             for at in range(region.start, region.end - lines * line_bytes, lines * line_bytes):
                 try:
-                    found = binascii.a2b_base64(view[at : at + lines * line_bytes])
+                    found = _decode_lines(view[at : at + lines * line_bytes])
                 except binascii.Error:
                     return
                 if len(found) != lines * characters // 4 * 3:
