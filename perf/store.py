@@ -167,8 +167,8 @@ def main() -> None:
     parser.add_argument(
         "--group", type=int, default=5, help="mails a commit (default 5, the small intake slots less one)"
     )
-    parser.add_argument("--processes", type=int, default=4, help="of cameras (default 4)")
-    parser.add_argument("--sessions", type=int, default=2, help="in each of them (default 2)")
+    parser.add_argument("--processes", type=int, default=2, help="of cameras (default 2)")
+    parser.add_argument("--sessions", type=int, default=8, help="in each of them (default 8)")
     parser.add_argument(
         "--dir", type=Path, default=None, help="where to put the databases (default: a temporary folder)"
     )
