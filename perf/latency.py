@@ -3,8 +3,9 @@
     python perf/latency.py [--mails 60] [--backlog 5000]
 
 The bound is the bare decode, examination, annotation and encoding of the same pictures in one process, in the same
-run, before and after the idle service: a shared machine is faster at one time than at another. Idle: one mail after the
-other. Under load: live mails while a backlog of small pictures waits.
+run, before and after the idle service: a shared machine is faster at one time than at another. A second one makes the
+pauses of the idle service, too, after which everything takes longer. Idle: one mail after the other. Under load: live
+mails while a backlog of small pictures waits.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 import pipeline
 import rig
 
+PAUSE_S = 0.05  # between two alarms of an idle house, in which processor and caches come to rest
 LOOKS = 10  # at the rows after the WAL has changed: they can be read a moment after they were written
 
 
@@ -85,24 +87,29 @@ def main() -> None:
     keep = options.backlog * 2
     with rig.service(4, detector__processes=1, detector__engine="openvino", database__keep_alerts=keep) as running:
         waits(running, [rig.mail(pictures[0], "warm")], "warm", 0.0)
-        idle = waits(running, [rig.mail(picture, "idle") for picture in pictures], "idle", 0.05)
+        idle = waits(running, [rig.mail(picture, "idle") for picture in pictures], "idle", PAUSE_S)
+        [paced] = pipeline.run_bare(pictures, "openvino", 1, PAUSE_S)
         bare += pipeline.run_bare(pictures, "openvino", 1)
         fill(running, options.backlog)
         pending = running.pending()
         loaded = waits(running, [rig.mail(picture, "live") for picture in pictures[:30]], "live", 0.2)
         left = running.pending()
     bare_s = statistics.mean(loop.decode_s + loop.detect_s + loop.encode_s for loop in bare)
+    paced_s = paced.decode_s + paced.detect_s + paced.encode_s
     rows = [
         ["bare decode + examine + encode", bare_s * 1000, "", ""],
+        ["the same with the pauses of idle", paced_s * 1000, "", ""],
         ["idle", *(percentile(idle, share) * 1000 for share in (0.5, 0.95, 0.99))],
         [f"with a backlog of {left} to {pending}", *(percentile(loaded, share) * 1000 for share in (0.5, 0.95, 0.99))],
     ]
     figures = {
         **rig.machine(),
         "bare_ms": round(bare_s * 1000, 1),
+        "paced_ms": round(paced_s * 1000, 1),
         "idle_ms": {f"p{share}": round(percentile(idle, share / 100) * 1000, 1) for share in (50, 95, 99)},
         "loaded_ms": {f"p{share}": round(percentile(loaded, share / 100) * 1000, 1) for share in (50, 95, 99)},
         "idle_p50_over_bare_ms": round((statistics.median(idle) - bare_s) * 1000, 1),
+        "idle_p50_over_paced_ms": round((statistics.median(idle) - paced_s) * 1000, 1),
         "loaded_p95_over_idle_p95": round(percentile(loaded, 0.95) / percentile(idle, 0.95), 2),
     }
     rig.report("latency", ["", "p50 ms", "p95 ms", "p99 ms"], rows, figures)

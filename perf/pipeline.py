@@ -13,6 +13,7 @@ import multiprocessing
 import threading
 import time
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 
 import rig
 
@@ -33,8 +34,11 @@ class Bare:
     encode_s: float
 
 
-def bare_loop(pictures: list[bytes], engine: str, ready: object, go: object, out: object) -> None:
-    """Decode, examine, annotate and encode; the whole of what must be done."""
+Gate = tuple[Event, Event]  # the loop is ready; it may go
+
+
+def bare_loop(pictures: list[bytes], engine: str, pause_s: float, gate: Gate, out: object) -> None:
+    """Decode, examine, annotate and encode, the whole of what must be done; `pause_s` after each is not counted."""
     config = Config()
     examiner = Examiner(load_engine(engine, config.detector), config)
     room = bytearray(config.pool.frame_max_px * frames.CHANNELS)
@@ -55,24 +59,26 @@ def bare_loop(pictures: list[bytes], engine: str, ready: object, go: object, out
 
     one(pictures[0])
     spent[:] = [0.0, 0.0, 0.0]
-    ready.set()  # type: ignore[attr-defined]
-    go.wait()  # type: ignore[attr-defined]
+    ready, go = gate
+    ready.set()
+    go.wait()
     cpu, wall = time.process_time(), time.perf_counter()
     for picture in pictures:
         one(picture)
+        time.sleep(pause_s)
     count = len(pictures)
     out.put(  # type: ignore[attr-defined]
         Bare(time.process_time() - cpu, time.perf_counter() - wall, *(seconds / count for seconds in spent))
     )
 
 
-def run_bare(pictures: list[bytes], engine: str, loops: int) -> list[Bare]:
-    """Run the bare loops beside each other, the pictures shared out."""
+def run_bare(pictures: list[bytes], engine: str, loops: int, pause_s: float = 0.0) -> list[Bare]:
+    """Run the bare loops beside each other, the pictures shared out, so long a pause after each."""
     context = multiprocessing.get_context("spawn")
     out, go = context.Queue(), context.Event()
     readies = [context.Event() for _ in range(loops)]
     workers = [
-        context.Process(target=bare_loop, args=(pictures[number::loops], engine, readies[number], go, out))
+        context.Process(target=bare_loop, args=(pictures[number::loops], engine, pause_s, (readies[number], go), out))
         for number in range(loops)
     ]
     for worker in workers:

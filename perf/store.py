@@ -1,6 +1,6 @@
 """How fast mails become durable rows: from slot to commit, and from camera to 250, beside plain group commits.
 
-    python perf/store.py [--seconds 8] [--group 5] [--processes 4] [--sessions 2] [--dir DIR]
+    python perf/store.py [--seconds 8] [--group 5] [--processes 2] [--sessions 8] [--dir DIR]
 
 The bound is one bare process that commits the same pictures in groups with nothing else to do. Every side writes into
 a file of its own in the same state (1000 rows, our triggers, WAL, synchronous=FULL), in turns, so that a disk that
