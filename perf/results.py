@@ -28,7 +28,7 @@ COMMANDS = {
     "scaling": ["scaling.py", "--pictures", "60"],
     "memory": ["memory.py"],
 }
-PACKAGES = ("opencv-python-headless", "openvino", "aiosmtpd", "numpy")
+PACKAGES = ("opencv-python-headless", "openvino", "aiosmtpd", "numpy", "pybase64")
 
 
 def main() -> int:
