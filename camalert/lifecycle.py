@@ -229,6 +229,9 @@ class _Turn:
         self._ask(child for child in self._running() if child.spec.role is not Role.WRITER)
 
     def let_time_pass(self) -> None:
+        # First: a phase that ends at this moment starts no child any more.
+        if self.service.deadline is not None and self.service.deadline <= self.now:
+            self.begin_stopping()
         for name, child in list(self.service.children.items()):
             if child.deadline is None or child.deadline > self.now:
                 continue
@@ -240,8 +243,6 @@ class _Turn:
                 self.abort(name, f"not ready within {child.spec.ready_s:.0f} s", is_blameless=False)
             elif child.state is State.STOPPING:
                 self._climb(child)
-        if self.service.deadline is not None and self.service.deadline <= self.now:
-            self.begin_stopping()
 
     def settle(self) -> None:
         """Draw the conclusions that depend on all children together."""

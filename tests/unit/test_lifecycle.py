@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from camalert import lifecycle, states
@@ -317,6 +317,7 @@ _EVENTS = st.one_of(
 
 
 @given(st.lists(_EVENTS, max_size=60))
+@example([("stop",), ("ended", "writer", 0, False), ("pass", 20.0)])  # both the drain's and the back-off's end
 def test_any_order_of_events_keeps_one_process_a_child_and_comes_to_an_end(events: list[tuple[object, ...]]) -> None:
     """No child is started twice or in vain, none is forgotten, and asking to stop always ends in a stop."""
     life = Life()
