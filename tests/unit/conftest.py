@@ -1,0 +1,19 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_open() -> Iterator[None]:
+    """Show what a test left open as that test's fault.
+
+    Warnings are errors, but an object in a cycle warns whenever the collector comes by, which may be many tests later,
+    in a test that has nothing to do with it. A connection to SQLite warns from Python 3.13 on.
+    """
+    yield
+    gc.collect()
