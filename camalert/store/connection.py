@@ -69,8 +69,12 @@ def open_reader(path: Path) -> sqlite3.Connection:
         raise StoreError(f"there is no database {path}; `camalert init-db` makes it, as does the first run")
     try:
         connection = sqlite3.connect(_uri(path, "ro"), uri=True, isolation_level=None, timeout=READER_BUSY_S)
+    except sqlite3.Error as error:
+        raise translate(error) from error
+    try:
         connection.execute("PRAGMA query_only = ON")
     except sqlite3.Error as error:
+        connection.close()
         raise translate(error) from error
     return connection
 

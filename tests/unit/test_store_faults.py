@@ -532,10 +532,11 @@ def make_newer(directory: Path) -> Path:
 def test_database_locked_while_it_is_opened_is_waited_for_as_long_as_asked(tmp_path: Path) -> None:
     """A try that nobody waits for does not hold up the mails behind it."""
     path = tmp_path / "alerts.sqlite3"
-    Database(config.Database(path=str(path))).open()
+    database = Database(config.Database(path=str(path), busy_seconds=30.0))
+    database.open()
+    database.close()
     locker = sqlite3.connect(path, isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
-    database = Database(config.Database(path=str(path), busy_seconds=30.0))
     began = time.monotonic()
 
     with pytest.raises(StoreBusy):
