@@ -16,7 +16,8 @@ import socket
 import time
 
 from camalert.errors import ChannelClosed, ProtocolError
-from camalert.messages import MAX_BYTES, Message, Stop, datagrams, decode, encode
+from camalert.messages import Message, Stop
+from camalert.wire import MAX_BYTES, datagrams, decode, encode
 
 OUTBOX_MESSAGES = 10_000  # a child that leaves so many unread is not reading at all
 POST_S = 0.25  # how long a posted message may wait for another to leave with

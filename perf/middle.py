@@ -23,7 +23,6 @@ from camalert import children, logs, plan
 from camalert.config import Config
 from camalert.engines import EngineChoice
 from camalert.messages import (
-    MAX_BYTES,
     Conclude,
     Decode,
     Detect,
@@ -34,8 +33,6 @@ from camalert.messages import (
     Store,
     StoreCode,
     Stored,
-    decode,
-    encode,
 )
 from camalert.orders import Run, orders_for
 from camalert.pool import Pool
@@ -43,6 +40,7 @@ from camalert.reporter import Reporter
 from camalert.service import Supervisor
 from camalert.slots import PAGE_BYTES, Layout
 from camalert.states import ChildSpec, Role
+from camalert.wire import MAX_BYTES, decode, encode
 
 
 def supervise(folder: str, detectors: int) -> None:

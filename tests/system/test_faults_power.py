@@ -24,7 +24,8 @@ from testing.audit import Record, digest
 from testing.service import ServiceUnderTest
 from testing.waiting import until
 
-from camalert.messages import MAX_BYTES, Stored, decode
+from camalert.messages import Stored
+from camalert.wire import MAX_BYTES, decode
 
 MakeService = Callable[..., ServiceUnderTest]
 COPIES = 25

@@ -18,6 +18,7 @@ ALWAYS_PURE = (
     "camalert.errors",
     "camalert.config",
     "camalert.messages",
+    "camalert.wire",
     "camalert.words",
     "camalert.slots",
     "camalert.dispatch",
