@@ -10,23 +10,19 @@ that cannot be written is an answer (451, 452), never an end of the process.
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Sequence
 
 import structlog
 
 from camalert.child import Context
-from camalert.errors import ConfigError, Exit, ProtocolError, StoreBusy, StoreDamaged, StoreError, StoreFull
+from camalert.errors import Exit, ProtocolError, StoreError
 from camalert.messages import (
     Conclude,
     Concluded,
-    Counted,
     Held,
     Lend,
     Loaded,
-    Noted,
     Ping,
     Pong,
     Ready,
@@ -36,23 +32,20 @@ from camalert.messages import (
     Stored,
 )
 from camalert.slots import following
-from camalert.store import cameras, clock, pending, transfer
 from camalert.store.batch import Batch, Done
+from camalert.store.conclusions import Conclusions
 from camalert.store.connection import advice
 from camalert.store.database import Database
 from camalert.store.health import Health
 from camalert.store.intake import Kept
 from camalert.store.loader import Loader
+from camalert.store.news import COUNT_EVERY_S, News
 from camalert.store.queue import Lease, Queue
 from camalert.store.upkeep import Upkeep
-from camalert.store.verdict import Verdict
 
-COUNT_EVERY_S = 1.0
 LOOK_AGAIN_S = 30.0  # how often the queue is compared with the database, in case somebody else put a row there
-OPENING_S = 2.0  # for a lock at the start; then Ready is said, and mails are answered while the database is tried again
 GATHER_S = 0.001  # raises a burst's rate by a fifth (perf/store.py); a single mail never waits for others
 LOAD_SLICE_S = 0.01  # loading gives way to messages after this long; a picture takes 0.1 ms (measured)
-HELD_BACK = 32  # verdicts that wait in memory for a writable database; more are examined once more
 
 log = structlog.get_logger()
 
@@ -75,24 +68,23 @@ class Writer:
         self._database = Database(self._settings)
         self._queue = Queue(context.pool.layout)
         self._batch = Batch(context.config, self._database)
-        self._loader = Loader(context.pool, self._database, self._queue)
+        self._conclusions = Conclusions(context.pool, self._queue)
+        self._loader = Loader(context.pool, self._database, self._queue, self._conclusions)
         self._upkeep = Upkeep(self._settings, self._database)
-        self._held_back: list[Verdict] = []
-        self._health = Health(self._database, self._note)
+        self._news = News(self._settings, self._database, self._channel.post)
+        self._health = Health(self._database, self._news.note)
         self._epoch = 0
-        self._is_new = False  # the database, whose cameras nobody has been told of yet
         self._is_stopping = False
         self._has_upkeep = False
         self._crowd = 0  # the mails of the last batch
-        self._count_at = self._look_at = 0.0
-        self._counted: Counted | None = None
+        self._look_at = 0.0
 
     def open(self) -> None:
         """Open the database and say Ready; while it is locked or the disk is full, mails are answered all the same.
 
         Raises: ConfigError for what only the owner can change: a damaged database, one that is not ours.
         """
-        fault = self._try_to_open()
+        fault = self._health.open()
         self._channel.send(Ready(os.getpid()))
         for words in advice(self._settings.journal):
             log.warning("database_advice", words=words)
@@ -101,28 +93,6 @@ class Writer:
             self._follow_epoch()
         else:
             self._health.met(fault)  # after Ready, which says that the database can be used
-
-    def _try_to_open(self) -> StoreError | None:
-        """Open the database; return why it cannot be used for now."""
-        while True:
-            try:
-                self._database.open(wait_s=OPENING_S)
-            except (StoreBusy, StoreFull) as error:
-                return error
-            except StoreDamaged as error:
-                if not self._health.set_aside(error):
-                    raise ConfigError(
-                        f"{error}; {self._settings.path} stays as it is. Put a backup in its place, or set "
-                        "database.replace_corrupt = true to have it set aside and a new one begun"
-                    ) from error
-            else:
-                return None
-
-    def _tell_cameras(self) -> None:
-        """Say when each camera was last heard, so that one that died before a reboot is missed after it."""
-        for camera, seen_utc in self._database.read(cameras.last_seen):
-            self._note({"event": "camera_known", "camera": camera, "seen_utc": seen_utc})
-        self._is_new = False
 
     def serve(self) -> None:
         """Work through batches of messages until told to stop."""
@@ -135,15 +105,13 @@ class Writer:
         """Work through what waits now."""
         self._follow_epoch()
         stores, concludes = self._gather()
-        now = time.monotonic()
-        if stores or concludes or self._loader.given_up or (self._held_back and now >= self._health.retry_at):
+        if stores or concludes or self._conclusions.are_due(time.monotonic(), self._health.retry_at):
             self._commit(stores, concludes)
         try:
-            if not self._held_back:
+            if not self._conclusions.held_back:
                 self._health.try_again()
             if not self._health.is_down:
-                if self._is_new:
-                    self._tell_cameras()
+                self._news.tell_cameras()
                 self._upkeep.checkpoint_if_due(time.monotonic(), is_idle=False)  # a full disk shows here, too
                 self._load(time.monotonic())
                 self._idle(time.monotonic())
@@ -184,18 +152,16 @@ class Writer:
 
     def _commit(self, stores: list[Store], concludes: list[Conclude]) -> None:
         """Write a batch, which passes its pictures on, then answer."""
-        verdicts = self._held_back + self._loader.given_up
-        verdicts += [
-            transfer.verdict(self._pool, message)
-            for message in concludes
-            if not self._queue.is_stale(Lease(message.slot, message.generation))
-        ]
-        self._loader.given_up = []
+        verdicts = self._conclusions.gather(concludes)
         done = self._batch.write(
             self._pool, stores, verdicts, self._epoch, lambda written: self._pass_on(stores, written)
         )
-        self._settle(done)
-        _tell_failures(done.concluded)
+        if done.fault is None:
+            self._health.works()
+        else:
+            self._health.met(done.fault)
+            self._has_upkeep = False
+        self._conclusions.settle(done)
         for message in concludes:
             # Also when the verdict waits in memory: the slot is free, and its alert is pending in any case.
             self._channel.post(Concluded(message.slot, message.generation, message.alert_id))
@@ -204,23 +170,6 @@ class Writer:
         if answers or done.fault is not None:  # a verdict that waits in memory: its slot must not be asked for again
             self._channel.send(*answers)
         self._upkeep.checkpoint.note(done.written_bytes, time.monotonic())
-
-    def _settle(self, done: Done) -> None:
-        """Draw the conclusions from what became of the verdicts and of the database."""
-        for alert_id in done.ended:
-            self._queue.end(alert_id)
-        if done.fault is None:
-            self._health.works()
-            self._follow_epoch()
-        else:
-            self._health.met(done.fault)
-            self._has_upkeep = False
-        self._held_back = done.unwritten[:HELD_BACK]
-        for verdict in done.unwritten[HELD_BACK:]:
-            self._queue.end(verdict.alert_id)
-            self._queue.look_again()
-        for waiting in done.again:
-            self._queue.wait(waiting)
 
     def _pass_on(self, stores: list[Store], written: Done) -> None:
         """Pass stored pictures on while they still lie in their intake slots.
@@ -253,37 +202,20 @@ class Writer:
                 self._channel.send(*loaded)
 
     def _idle(self, now: float) -> None:
-        if now >= self._count_at:
-            self._count_at = now + COUNT_EVERY_S
-            today = clock.day(time.time(), self._settings.timestamps)
-            found = self._database.read(lambda db: Counted(pending.count(db), *pending.today(db, today)))
-            if found != self._counted:
-                self._counted = found
-                self._channel.post(found)
-        self._has_upkeep = self._upkeep.slice(now, time.time(), lambda: self._channel.wait(0.0))
+        now_utc = time.time()
+        self._news.tell_figures(now, now_utc)
+        self._has_upkeep = self._upkeep.slice(now, now_utc, lambda: self._channel.wait(0.0))
 
     def _follow_epoch(self) -> None:
+        """Forget what was known of another file in the database's place."""
         if self._database.epoch != self._epoch:
             if self._epoch:
                 log.warning("database_replaced", path=self._settings.path)
                 self._queue.forget()
-                self._held_back = []
-                self._loader.given_up = []
+                self._conclusions.forget()
             self._epoch = self._database.epoch
-            self._is_new = True
-
-    def _note(self, facts: dict[str, str | float]) -> None:
-        self._channel.post(Noted(json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")))
 
 
 def _answer(store: Store, kept: Kept) -> Stored:
     log.debug("mail_kept", mail_id=store.mail_id.hex(), code=StoreCode(kept.code).name, alerts=kept.count)
     return Stored(store.slot, store.generation, store.mail_id, kept.code, kept.first_id, kept.count)
-
-
-def _tell_failures(concluded: Sequence[Verdict]) -> None:
-    """Say in the log which pictures have no result, and why."""
-    for verdict in concluded:
-        if reason := verdict.failure:
-            camera = verdict.words.camera if verdict.words else ""
-            log.warning("examination_failed", alert_id=verdict.alert_id, camera=camera, reason=reason)

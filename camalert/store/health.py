@@ -1,6 +1,6 @@
 """Whether the database can be used, and who is told of it: the log and the supervisor's status, once a change.
 
-In the writer process. While there is a fault nothing is loaded, because no verdict could be kept.
+In the writer process, from its start on. While there is a fault nothing is loaded, because no verdict could be kept.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import structlog
 
-from camalert.errors import StoreDamaged, StoreError
+from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreError, StoreFull
 from camalert.store.database import Database
 
+OPENING_S = 2.0  # for a lock at the start; then mails are answered while the database is tried again
 RETRY_EVERY_S = 1.0  # how often an unusable database is tried again when no mail does it anyway
 WORDS_CHARS = 400  # of a note; it must fit into one message
 
@@ -35,6 +36,25 @@ class Health:
     def is_down(self) -> bool:
         """Tell whether the database cannot be used."""
         return bool(self._fault)
+
+    def open(self) -> StoreError | None:
+        """Open the database at the start; return why it cannot be used for now.
+
+        Raises: ConfigError for what only the owner can change: a damaged database, one that is not ours.
+        """
+        while True:
+            try:
+                self._database.open(wait_s=OPENING_S)
+            except (StoreBusy, StoreFull) as error:
+                return error
+            except StoreDamaged as error:
+                if not self.set_aside(error):
+                    raise ConfigError(
+                        f"{error}; {self._database.path} stays as it is. Put a backup in its place, or set "
+                        "database.replace_corrupt = true to have it set aside and a new one begun"
+                    ) from error
+            else:
+                return None
 
     def met(self, fault: StoreError) -> None:
         """Take note of a fault; a damaged file is set aside if that is allowed."""

@@ -12,6 +12,7 @@ from camalert.errors import ProtocolError, StoreDamaged, StoreError
 from camalert.messages import Loaded, Outcome, Stage, Store
 from camalert.pool import Pool
 from camalert.store import pending, transfer
+from camalert.store.conclusions import Conclusions
 from camalert.store.database import Database
 from camalert.store.intake import Queued
 from camalert.store.queue import Line, Pick, Queue, Waiting
@@ -20,13 +21,13 @@ from camalert.words import FrameWords, MailWords
 
 
 class Loader:
-    """Load what the queue picks; `given_up` collects verdicts for the writer to conclude."""
+    """Load what the queue picks; what cannot be loaded is concluded."""
 
-    def __init__(self, pool: Pool, database: Database, queue: Queue) -> None:
-        self.given_up: list[Verdict] = []
+    def __init__(self, pool: Pool, database: Database, queue: Queue, conclusions: Conclusions) -> None:
         self._pool = pool
         self._database = database
         self._queue = queue
+        self._conclusions = conclusions
 
     def pass_on(self, store: Store, mail: MailWords, queued: Queued) -> Loaded | None:
         """Copy a picture that was stored this moment into a lent slot; without one it waits, as a clip beside pictures.
@@ -115,5 +116,5 @@ class Loader:
     def _give_up(self, pick: Pick, reason: str) -> None:
         alert_id = pick.waiting.alert_id
         words = FrameWords(alert_id=alert_id, reason=f"not examined: {reason}")
-        self.given_up.append(Verdict(alert_id, Outcome.FAILED, Stage.DECODE, words=words))
+        self._conclusions.give_up(Verdict(alert_id, Outcome.FAILED, Stage.DECODE, words=words))
         self._queue.lend(pick.lease)

@@ -105,14 +105,14 @@ def test_verdicts_beyond_those_held_back_are_examined_again(
     rig: Rig, other: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory stays bounded in a long lock, and no alert is forgotten."""
-    monkeypatch.setattr("camalert.writer.HELD_BACK", 1)
+    monkeypatch.setattr("camalert.store.conclusions.HELD_BACK", 1)
     rig.turn(*rig.lend(3))
     for _ in range(3):
         rig.store(JPEG)
     loaded = rig.take(Loaded)
     other.execute("BEGIN IMMEDIATE")
     rig.turn(*(rig.conclusion(message, Outcome.NOBODY) for message in loaded))
-    assert len(rig.writer._held_back) == 1
+    assert len(rig.writer._conclusions.held_back) == 1
     other.execute("ROLLBACK")
 
     again: list[Loaded] = []
@@ -464,7 +464,7 @@ def test_verdict_for_a_predecessor_is_written_though_the_database_was_locked_at_
     left: tuple[list[tuple[int, ...]], list[tuple[int]]],
 ) -> None:
     """Nobody replaced the file; the first transaction that succeeds opens it, and the verdict is in it."""
-    monkeypatch.setattr("camalert.writer.OPENING_S", 0.05)
+    monkeypatch.setattr("camalert.store.health.OPENING_S", 0.05)
     rig.turn(*rig.lend(1), rig.put_mail(JPEG))
     (loaded,) = rig.take(Loaded)
     with contextlib.closing(sqlite3.connect(rig.path, isolation_level=None)) as locker:
@@ -473,9 +473,9 @@ def test_verdict_for_a_predecessor_is_written_though_the_database_was_locked_at_
         held = Held(loaded.slot, loaded.generation, loaded.alert_id)
         if is_held_back:
             rig.turn(held, rig.conclusion(loaded, outcome))
-            assert len(rig.writer._held_back) == 1
+            assert len(rig.writer._conclusions.held_back) == 1
     if is_held_back:
-        rig.turn_until(lambda: not rig.writer._held_back)
+        rig.turn_until(lambda: not rig.writer._conclusions.held_back)
     else:
         rig.turn(held, rig.conclusion(loaded, outcome))
 
@@ -488,7 +488,7 @@ def test_database_of_a_newer_release_ends_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_locked: bool
 ) -> None:
     """Only its owner can do something, whether it is met at once or when another program lets go of it."""
-    monkeypatch.setattr("camalert.writer.OPENING_S", 0.05)
+    monkeypatch.setattr("camalert.store.health.OPENING_S", 0.05)
     path = make_newer(tmp_path)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as locker:
         if not is_locked:

@@ -476,7 +476,7 @@ def test_picture_beyond_the_largest_slot_is_given_up_with_the_reason(rig: Rig) -
 def test_ping_is_answered_and_figures_are_told(rig: Rig) -> None:
     """A sign of life from the working loop, and what the status shows."""
     rig.store(JPEG)
-    rig.writer._count_at = 0.0
+    rig.writer._news._count_at = 0.0
 
     rig.turn(Ping(7))
 
@@ -526,7 +526,7 @@ def test_picture_given_up_in_a_replaced_database_is_not_given_up_in_the_new_one(
     os.replace(other.path, rig.path)
     rig.writer._database.read(lambda connection: connection.execute("SELECT 1").fetchone())  # which opens the new one
     words = FrameWords(alert_id=1, reason="not examined: it is too large")
-    rig.writer._loader.given_up.append(Verdict(1, Outcome.FAILED, Stage.DECODE, words=words))
+    rig.writer._conclusions.give_up(Verdict(1, Outcome.FAILED, Stage.DECODE, words=words))
 
     rig.turn()
 
