@@ -13,6 +13,7 @@ SPREAD = 0.2  # ± share by which waits differ, so that children do not restart 
 STABLE_S = 60.0  # a child up for this long starts afresh
 MAX_EXITS = 5  # more than this many ends ...
 PERIOD_S = 60.0  # ... within this time are a failure that restarting does not mend
+KEPT_EXITS = 32  # more than the longest wait is reached by; a child that is tried for ever keeps no longer history
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class History:
 
     def after_exit(self, started_at: float, now: float) -> History:
         """Return the history with an end at `now` of a run that began at `started_at`."""
-        return History((now,)) if now - started_at >= STABLE_S else History((*self.exits, now)[-32:])
+        return History((now,)) if now - started_at >= STABLE_S else History((*self.exits, now)[-KEPT_EXITS:])
 
 
 def decide(history: History, now: float, *, is_vital: bool, draw: float) -> StartAt | GiveUp:
