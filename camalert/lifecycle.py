@@ -1,113 +1,57 @@
-"""The supervisor as a state machine: what the service and each child are in, and what follows which event.
+"""The supervisor as a state machine: what follows which event for the service and each child.
 
 Pure: `step(service, event, now, draw)` returns the next service and the actions that the shell (`service`) carries out.
 
     service   STARTING -> RUNNING -> DRAINING -> STOPPING -> STOPPED
     child     DOWN -> STARTING -> READY -> STOPPING -> DOWN, and BACKOFF (until its deadline), FAILED (with a reason)
 
-What the states mean is in `states`. A child that must go climbs a ladder: asked, aborted, killed.
+What the states mean is in `states`; events and actions are in `occurrences`. A child that must go climbs a ladder:
+asked, aborted, killed.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import assert_never
 
 from camalert import restart
 from camalert.errors import Exit
+from camalert.occurrences import (
+    Action,
+    BecameReady,
+    Begin,
+    Do,
+    Ended,
+    Event,
+    Hung,
+    Lost,
+    Quiet,
+    ReplaceAsked,
+    StopAsked,
+    TimePassed,
+)
 from camalert.states import Child, Phase, Role, Rung, Service, State, exit_words
+
+__all__ = [
+    "Action",
+    "BecameReady",
+    "Begin",
+    "Do",
+    "Ended",
+    "Event",
+    "Hung",
+    "Lost",
+    "Quiet",
+    "ReplaceAsked",
+    "StopAsked",
+    "TimePassed",
+    "step",
+]
 
 ABORT_GRACE_S = 2.0  # faulthandler needs under 0.1 s to write the stacks; the rest is margin
 LOST_GRACE_S = 1.0  # a process that ends closes its channel a few milliseconds before it is gone
 KILL_GRACE_S = 30.0  # only a process stuck in the kernel outlives SIGKILL for so long
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """Start everything."""
-
-
-@dataclass(frozen=True, slots=True)
-class BecameReady:
-    """A child said `Ready`."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A child's process is gone: `code` is its exit code, negative for a signal.
-
-    `is_blameless`: it died of a picture, or for a reason that is mended already; it is started again at once.
-    """
-
-    name: str
-    code: int
-    is_blameless: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Hung:
-    """A child passed the deadline of its job (`is_blameless`: the picture's fault) or of a ping."""
-
-    name: str
-    reason: str
-    is_blameless: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A child closed its channel: it is ending by itself, or will be made to."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class StopAsked:
-    """Somebody wants the service to end: drain; asked again: skip the drain; a third time: kill."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """Nothing is in flight any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplaceAsked:
-    """These children are to be replaced one at a time: a new configuration, or age."""
-
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TimePassed:
-    """A deadline may have come."""
-
-
-Event = Begin | BecameReady | Ended | Hung | Lost | StopAsked | Quiet | ReplaceAsked | TimePassed
-
-
-class Do(enum.Enum):
-    """Name what the shell carries out."""
-
-    START = "start"  # this child
-    ASK = "ask"  # this child to stop
-    ABORT = "abort"  # this child, SIGABRT
-    KILL = "kill"  # this child, SIGKILL
-    ANNOUNCE_READY = "announce_ready"
-    DRAIN = "drain"
-    STOP = "stop"
-    STUCK = "stuck"  # this child outlives SIGKILL: systemd must act
-    QUIT = "quit"
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing to do, to the service or to the child `name`."""
-
-    do: Do
-    name: str = ""
 
 
 def step(service: Service, event: Event, now: float, draw: float = 0.0) -> tuple[Service, list[Action]]:
@@ -138,9 +82,11 @@ def step(service: Service, event: Event, now: float, draw: float = 0.0) -> tuple
             if service.phase is Phase.DRAINING:
                 turn.begin_stopping()
         case ReplaceAsked(names):
-            turn.service = replace(turn.service, replacing=tuple(dict.fromkeys((*service.replacing, *names))))
+            turn.service = replace(service, replacing=tuple(dict.fromkeys((*service.replacing, *names))))
         case TimePassed():
             turn.let_time_pass()
+        case _:
+            assert_never(event)
     turn.settle()
     return turn.service, turn.actions
 
@@ -155,25 +101,14 @@ class _Turn:
     actions: list[Action] = field(default_factory=list)
 
     def start(self, name: str) -> None:
-        child = self.service.children[name]
-        self._set(
-            child,
-            State.STARTING,
-            deadline=self.now + child.spec.ready_s,
-            started_at=self.now,
-            was_ready=False,
-            restarts=child.restarts + (child.started_at > 0),
-            rung=Rung.NONE,
-            is_blameless=False,
-        )
+        self._put(self.service.children[name].started(self.now))
         self._do(Do.START, name)
 
     def become_ready(self, name: str) -> None:
         child = self.service.children[name]
         if child.state is State.STARTING:
-            self._set(child, State.READY, deadline=None, reason="", was_ready=True)
-            if name in self.service.replacing:
-                self._forget_replacing(name)
+            self._put(replace(child, state=State.READY, deadline=None, reason="", was_ready=True))
+            self._forget_replacing(name)
 
     def end(self, name: str, code: int, *, is_blameless: bool) -> None:
         child = self.service.children[name]
@@ -183,11 +118,11 @@ class _Turn:
         if code == Exit.CONFIG and not was_asked:
             self._fail(child, "its configuration or installation is wrong: see its log line", Exit.CONFIG)
         elif was_asked and not is_replaced:
-            self._set(child, State.DOWN, deadline=None)
-        elif not self._may_restart(child):
-            self._set(child, State.DOWN, deadline=None, reason=reason)
+            self._put(replace(child, state=State.DOWN, deadline=None))
+        elif not self.service.needs(child):
+            self._put(replace(child, state=State.DOWN, deadline=None, reason=reason))
         elif is_blameless or child.is_blameless or was_asked:
-            self._set(child, State.DOWN, deadline=None, reason=reason)
+            self._put(replace(child, reason=reason))
             self.start(name)
         else:
             self._back_off(child, reason)
@@ -195,29 +130,26 @@ class _Turn:
     def abort(self, name: str, reason: str, *, is_blameless: bool) -> None:
         child = self.service.children[name]
         if child.state in (State.STARTING, State.READY):
-            self._set(child, State.STOPPING, rung=Rung.NONE, reason=reason, is_blameless=is_blameless)
-            self._climb(self.service.children[name])
+            self._climb(replace(child, reason=reason, is_blameless=is_blameless))
 
     def lose(self, name: str) -> None:
         child = self.service.children[name]
         if child.state in (State.STARTING, State.READY):
             deadline = self.now + LOST_GRACE_S
-            self._set(child, State.STOPPING, rung=Rung.NONE, deadline=deadline, reason="it closed its channel")
+            self._put(replace(child, state=State.STOPPING, deadline=deadline, reason="it closed its channel"))
 
     def stop_asked(self) -> None:
         match self.service.phase:
             case Phase.STARTING | Phase.RUNNING:
-                self.service = replace(
-                    self.service, phase=Phase.DRAINING, deadline=self.now + self.service.drain_s, replacing=()
-                )
+                drained_at = self.now + self.service.drain_s
+                self.service = replace(self.service, phase=Phase.DRAINING, deadline=drained_at, replacing=())
                 self._do(Do.DRAIN)
-                self._ask(child for child in self._running() if child.spec.role is Role.INTAKE)
+                self._ask(child for child in self.service.running() if child.spec.role is Role.INTAKE)
             case Phase.DRAINING:
                 self.begin_stopping()
             case Phase.STOPPING:
-                for child in self._running():
-                    self._set(child, State.STOPPING, rung=Rung.ABORTED)
-                    self._climb(self.service.children[child.spec.name])
+                for child in self.service.running():
+                    self._climb(replace(child, rung=Rung.ABORTED))
             case Phase.STOPPED:
                 return
 
@@ -226,23 +158,24 @@ class _Turn:
             return
         self.service = replace(self.service, phase=Phase.STOPPING, deadline=None, replacing=())
         self._do(Do.STOP)
-        self._ask(child for child in self._running() if child.spec.role is not Role.WRITER)
+        self._ask(child for child in self.service.running() if child.spec.role is not Role.WRITER)
 
     def let_time_pass(self) -> None:
         # First: a phase that ends at this moment starts no child any more.
         if self.service.deadline is not None and self.service.deadline <= self.now:
             self.begin_stopping()
-        for name, child in list(self.service.children.items()):
+        for name, child in self.service.children.items():
             if child.deadline is None or child.deadline > self.now:
                 continue
-            if child.state is State.BACKOFF and self._may_restart(child):
-                self.start(name)
-            elif child.state is State.BACKOFF:
-                self._set(child, State.DOWN, deadline=None)  # the service is about to end
-            elif child.state is State.STARTING:
-                self.abort(name, f"not ready within {child.spec.ready_s:.0f} s", is_blameless=False)
-            elif child.state is State.STOPPING:
-                self._climb(child)
+            match child.state:
+                case State.BACKOFF if self.service.needs(child):
+                    self.start(name)
+                case State.BACKOFF:
+                    self._put(replace(child, state=State.DOWN, deadline=None))  # the service is about to end
+                case State.STARTING:
+                    self.abort(name, f"not ready within {child.spec.ready_s:.0f} s", is_blameless=False)
+                case State.STOPPING:
+                    self._climb(child)
 
     def settle(self) -> None:
         """Draw the conclusions that depend on all children together."""
@@ -252,88 +185,70 @@ class _Turn:
             self._do(Do.ANNOUNCE_READY)
         if self.service.phase in (Phase.STARTING, Phase.RUNNING):
             self._replace_next()
-        if self.service.phase is Phase.STOPPING:
+        elif self.service.phase is Phase.STOPPING:
             self._stop_writer_last()
 
     def _replace_next(self) -> None:
         for name in self.service.replacing:
             child = self.service.children[name]
+            if child.state is State.BACKOFF:
+                self._forget_replacing(name)  # it starts with the new configuration anyway
+                continue
             if child.state is State.READY:
                 self._ask((child,))
             elif child.state in (State.FAILED, State.DOWN):
                 self.start(name)
-            elif child.state is State.BACKOFF:
-                self._forget_replacing(name)  # it starts with the new configuration anyway
-                continue
             return  # one at a time
 
     def _stop_writer_last(self) -> None:
-        left = self._running()
-        writers = [child for child in left if child.spec.role is Role.WRITER]
+        left = self.service.running()
         if not left:
             self.service = replace(self.service, phase=Phase.STOPPED)
             self._do(Do.QUIT)
-        elif len(writers) == len(left):
-            self._ask(child for child in writers if child.rung is Rung.NONE)
-
-    def _may_restart(self, child: Child) -> bool:
-        """Tell whether an ended child is needed in this phase: draining needs the writer alone."""
-        match self.service.phase:
-            case Phase.STARTING | Phase.RUNNING:
-                return True
-            case Phase.DRAINING:
-                return child.spec.role is Role.WRITER
-            case _:
-                return False
+        elif all(child.spec.role is Role.WRITER for child in left):
+            self._ask(left)
 
     def _back_off(self, child: Child, reason: str) -> None:
         history = child.history.after_exit(child.started_at, self.now)
-        decision = restart.decide(history, self.now, is_vital=child.spec.is_vital, draw=self.draw)
-        match decision:
+        match restart.decide(history, self.now, is_vital=child.spec.is_vital, draw=self.draw):
             case restart.StartAt(at):
-                self._set(child, State.BACKOFF, deadline=at, history=history, reason=reason, rung=Rung.NONE)
+                self._put(replace(child, state=State.BACKOFF, deadline=at, history=history, reason=reason))
             case restart.GiveUp(words):
                 self._fail(child, f"{words}; the last time: {reason}", Exit.UNAVAILABLE)
 
     def _fail(self, child: Child, reason: str, code: int) -> None:
-        self._set(child, State.FAILED, deadline=None, reason=reason)
+        self._put(replace(child, state=State.FAILED, deadline=None, reason=reason))
         self._forget_replacing(child.spec.name)  # or it would be started again at once, and again
         if child.spec.role is not Role.OPTIONAL and self.service.exit == Exit.OK:
             self.service = replace(self.service, exit=code, reason=f"{child.spec.name}: {reason}")
             self.begin_stopping()
 
     def _ask(self, children: Iterable[Child]) -> None:
-        for child in list(children):
+        is_draining = self.service.phase is Phase.DRAINING  # then intake has the whole drain to finish its mails
+        for child in children:
             if child.rung is Rung.NONE:
-                deadline = self.now + child.spec.grace_s
-                if self.service.phase is Phase.DRAINING and self.service.deadline is not None:
-                    deadline = self.service.deadline  # intake has the whole drain to finish its mails
-                self._set(child, State.STOPPING, rung=Rung.ASKED, deadline=deadline)
+                deadline = self.service.deadline if is_draining else self.now + child.spec.grace_s
+                self._put(replace(child, state=State.STOPPING, rung=Rung.ASKED, deadline=deadline))
                 self._do(Do.ASK, child.spec.name)
 
     def _climb(self, child: Child) -> None:
         """Take the next rung of the ladder: SIGABRT, SIGKILL, and the confession that neither helps."""
+        deadline: float | None
         if child.rung <= Rung.ASKED:
-            self._set(child, State.STOPPING, rung=Rung.ABORTED, deadline=self.now + ABORT_GRACE_S)
-            self._do(Do.ABORT, child.spec.name)
+            rung, deadline, do = Rung.ABORTED, self.now + ABORT_GRACE_S, Do.ABORT
         elif child.rung is Rung.ABORTED:
-            self._set(child, State.STOPPING, rung=Rung.KILLED, deadline=self.now + KILL_GRACE_S)
-            self._do(Do.KILL, child.spec.name)
+            rung, deadline, do = Rung.KILLED, self.now + KILL_GRACE_S, Do.KILL
         else:
-            self._set(child, State.STOPPING, deadline=None)
-            self._do(Do.STUCK, child.spec.name)
-
-    def _running(self) -> list[Child]:
-        return [child for child in self.service.children.values() if child.is_running]
+            rung, deadline, do = Rung.KILLED, None, Do.STUCK
+        self._put(replace(child, state=State.STOPPING, rung=rung, deadline=deadline))
+        self._do(do, child.spec.name)
 
     def _forget_replacing(self, name: str) -> None:
         left = tuple(other for other in self.service.replacing if other != name)
         self.service = replace(self.service, replacing=left)
 
-    def _set(self, child: Child, state: State, **changes: object) -> None:
-        since = self.now if state is not child.state else child.since
-        changed = replace(child, state=state, since=since, **changes)  # type: ignore[arg-type]  # names checked by replace
-        self.service = replace(self.service, children={**self.service.children, child.spec.name: changed})
+    def _put(self, child: Child) -> None:
+        self.service = replace(self.service, children={**self.service.children, child.spec.name: child})
 
     def _do(self, do: Do, name: str = "") -> None:
         self.actions.append(Action(do, name))

@@ -6,7 +6,7 @@ Pure values; `lifecycle` says how one follows from another. A state says where a
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from camalert import restart
 from camalert.errors import Exit
@@ -74,7 +74,6 @@ class Child:
 
     spec: ChildSpec
     state: State = State.DOWN
-    since: float = 0.0
     deadline: float | None = None
     rung: Rung = Rung.NONE
     is_blameless: bool = False  # the end to come is a picture's fault or our wish: start again at once
@@ -88,6 +87,19 @@ class Child:
     def is_running(self) -> bool:
         """Tell whether a process exists."""
         return self.state in (State.STARTING, State.READY, State.STOPPING)
+
+    def started(self, now: float) -> Child:
+        """Return the child at the start of a new run; its past, and why the last run ended, stay known."""
+        return replace(
+            self,
+            state=State.STARTING,
+            deadline=now + self.spec.ready_s,
+            rung=Rung.NONE,
+            is_blameless=False,
+            started_at=now,
+            was_ready=False,
+            restarts=self.restarts + (self.started_at > 0),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +116,26 @@ class Service:
 
     def next_deadline(self) -> float | None:
         """Return the earliest time at which `TimePassed` would change something."""
-        deadlines = [child.deadline for child in self.children.values() if child.deadline is not None]
-        return min([*deadlines, *([] if self.deadline is None else [self.deadline])], default=None)
+        deadlines = (self.deadline, *(child.deadline for child in self.children.values()))
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def running(self) -> list[Child]:
+        """Return the children that have a process."""
+        return [child for child in self.children.values() if child.is_running]
 
     def has_running(self, role: Role) -> bool:
         """Tell whether a child of this role has a process."""
         return any(child.is_running and child.spec.role is role for child in self.children.values())
 
-    def troubled(self) -> list[Child]:
-        """Return the children that are not what they should be while the service runs."""
-        return [child for child in self.children.values() if child.state in (State.BACKOFF, State.FAILED)]
+    def needs(self, child: Child) -> bool:
+        """Tell whether a child that ended is wanted again in this phase: draining needs the writer alone."""
+        match self.phase:
+            case Phase.STARTING | Phase.RUNNING:
+                return True
+            case Phase.DRAINING:
+                return child.spec.role is Role.WRITER
+            case _:
+                return False
 
 
 def exit_words(code: int) -> str:

@@ -23,6 +23,8 @@ ALWAYS_PURE = (
     "camalert.slots",
     "camalert.dispatch",
     "camalert.restart",
+    "camalert.states",
+    "camalert.occurrences",
     "camalert.lifecycle",
     "camalert.liveness",
     "camalert.validation",

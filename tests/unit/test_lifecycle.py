@@ -6,14 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from camalert import lifecycle, states
+from camalert import lifecycle
 from camalert.errors import Exit
-from camalert.lifecycle import (
+from camalert.occurrences import (
     Action,
     BecameReady,
     Begin,
     Do,
     Ended,
+    Event,
     Hung,
     Lost,
     Quiet,
@@ -40,7 +41,7 @@ class Life:
         self.now = 100.0
         self.did: list[Action] = []
 
-    def on(self, *events: lifecycle.Event, after_s: float = 0.0) -> list[Action]:
+    def on(self, *events: Event, after_s: float = 0.0) -> list[Action]:
         """Let time pass, then the events happen; return what followed."""
         self.now += after_s
         followed: list[Action] = []
@@ -363,11 +364,3 @@ def test_any_order_of_events_keeps_one_process_a_child_and_comes_to_an_end(event
         act(life.on(TimePassed(), after_s=31))
     assert life.service.phase is Phase.STOPPED
     assert not alive
-
-
-@pytest.mark.parametrize(
-    ("code", "words"), [(-9, "killed by signal 9"), (78, "exit 78 (config)"), (3, "exit 3"), (0, "exit 0 (ok)")]
-)
-def test_exit_words_name_the_end(code: int, words: str) -> None:
-    """A log line says how a process ended."""
-    assert states.exit_words(code) == words
