@@ -1,34 +1,25 @@
 """The supervisor's loop: it waits once for everything, asks the pure modules what follows, and does it.
 
-    camera --SMTP--> smtp --Store--> supervisor --> writer --> alerts_alert, pending   (one commit)
-                      <------ 250 ---- Stored ------+  |
-                                                      +-- Loaded --> supervisor
-                       supervisor --Decode--> decoder --Decoded-->
-                                  --Detect--> detector --Detected-->
-                                  --Conclude--> writer --> alerts_detect               (one commit)
-
 Pixels and picture bytes stay in shared memory; messages are small, one socket pair per child. This process imports no
 cv2, numpy, aiosmtpd or sqlite3, never touches a picture and never blocks: `lifecycle` decides about children,
-`dispatch` about pictures, `liveness` about who must prove to be alive; `fleet` holds the processes.
+`dispatch` about pictures, `liveness` about who must prove to be alive; `fleet` holds the processes and `switchboard`
+routes what they say.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
 from camalert import lifecycle, messages, plan
+from camalert.aging import Aging
 from camalert.config import Config
-from camalert.crew import Crew
-from camalert.dispatch import WRITER, Dispatch, Limits, Send
+from camalert.dispatch import Dispatch, Limits
 from camalert.engines import EngineChoice
 from camalert.errors import CamalertError, Exit, ProtocolError
 from camalert.fleet import Fleet
@@ -36,15 +27,14 @@ from camalert.lifecycle import Do
 from camalert.liveness import Liveness
 from camalert.orders import Run, orders_for
 from camalert.reporter import Reporter
+from camalert.signals import Signals
 from camalert.states import Child, Phase, Role, Rung, Service, State, exit_words
+from camalert.switchboard import Switchboard
 from camalert.turnclock import TurnClock
 
 log = structlog.get_logger()
 
-Routes = dict[type[messages.Message], Callable[[str, Any], None]]  # by what a child may send
-
 HURRY_S = 0.02  # how often to look while starting and stopping, when every message may end a wait
-AGE_CHECK_S = 10.0  # how often the detectors' memory is looked at
 
 
 class Supervisor:
@@ -64,19 +54,19 @@ class Supervisor:
         limits = Limits(run.config.decode.deadline_seconds, run.config.detector.deadline_seconds)
         self._dispatch = Dispatch(run.plan.layout, limits)
         self._liveness = Liveness()
+        self._aging = Aging()
         self._clock = TurnClock(time.monotonic())
         self._fleet = Fleet(self._take, self._bury, self._lose, self._hang)
-        self._routes = self._route()
-        self._hung: set[str] = set()
-        self._has_terminal = os.isatty(0)  # then SIGHUP says that its window was closed, not that we shall reload
-        self._age_check_at = 0.0
+        self._board = Switchboard(self._specs.values(), self._dispatch, self._fleet.send, reporter, self._clock)
+        self._routes = {name: {messages.Ready: self._greet} | routes for name, routes in self._board.routes.items()}
+        self._dropped = 0  # messages about leases that had ended
         self._check_at = self._clock.now  # when a deadline may have passed; for each message it would cost too much
         self._draw = random.Random()  # noqa: S311 - spreads restarts, guards nothing
 
     def run(self) -> int:
         """Run the service to its end and return its exit code."""
-        wakeup = self._catch_signals()
-        clock = self._clock
+        signals, clock = Signals(self._stop, self._reload), self._clock
+        self._fleet.watch(signals.fileno(), signals.obey)
         self._step(lifecycle.Begin())
         self._check_at = clock.of(time.monotonic())  # starting all children takes its time, and is no stall
         try:
@@ -90,63 +80,16 @@ class Supervisor:
                     self._check()
         finally:
             self._fleet.close()
-            signal.set_wakeup_fd(-1)
-            wakeup.close()
-            self._signalled_end.close()
+            signals.close()
         if self._service.reason:
             log.error("service_failed", reason=self._service.reason, exit=self._service.exit)
         return self._service.exit
 
     # --- what happens -----------------------------------------------------------------------------------------------
 
-    def _catch_signals(self) -> socket.socket:
-        """Let signals wake the loop; handlers that act are where others deadlocked."""
-        wakeup, self._signalled_end = socket.socketpair()
-        wakeup.setblocking(False)
-        self._signalled_end.setblocking(False)
-        signal.set_wakeup_fd(self._signalled_end.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, lambda *_: None)
-
-        def read(_: str) -> None:
-            for number in wakeup.recv(64):
-                self._obey(number)
-
-        self._fleet.watch(wakeup.fileno(), read)
-        return wakeup
-
-    def _obey(self, number: int) -> None:
-        """Do what a signal asks for."""
-        if number in (signal.SIGTERM, signal.SIGINT) or (number == signal.SIGHUP and self._has_terminal):
-            log.info("stop_asked", signal=signal.Signals(number).name)
-            self._step(lifecycle.StopAsked())
-        elif number == signal.SIGHUP:
-            self._reload()
-
-    def _route(self) -> dict[str, Routes]:
-        """Say which child may send what, and where it goes."""
-        everybody: Routes = {
-            messages.Ready: lambda name, _: self._greet(name),
-            messages.Pong: lambda *_: None,
-            messages.Noted: lambda name, message: self._reporter.note(name, message.text),
-        }
-        books = self._dispatch
-        own: dict[Role, Routes] = {
-            Role.INTAKE: {messages.Store: lambda name, message: self._send(books.store(name, message))},
-            Role.WRITER: {
-                messages.Stored: self._take_stored,
-                messages.Loaded: lambda _, message: self._send(books.loaded(message, self._clock.now)),
-                messages.Concluded: self._take_concluded,
-                messages.Counted: lambda _, message: self._reporter.count(message),
-            },
-            Role.DECODER: {
-                messages.Decoded: lambda name, message: self._send(books.decoded(name, message, self._clock.now)),
-            },
-            Role.DETECTOR: {
-                messages.Detected: lambda name, message: self._send(books.detected(name, message, self._clock.now)),
-            },
-        }
-        return {name: everybody | own.get(spec.role, {}) for name, spec in self._specs.items()}
+    def _stop(self, signal_name: str) -> None:
+        log.info("stop_asked", signal=signal_name)
+        self._step(lifecycle.StopAsked())
 
     def _take(self, name: str, message: messages.Message) -> None:
         """Route one message of a child; one that this child has no business sending is nonsense."""
@@ -155,17 +98,11 @@ class Supervisor:
         if handle is None:
             raise ProtocolError(f"{name} sent {type(message).__name__}")
         handle(name, message)
+        if self._dispatch.stale != self._dropped:
+            self._dropped = self._dispatch.stale
+            log.info("message_dropped", child=name, message=type(message).__name__, reason="its lease had ended")
 
-    def _take_stored(self, _: str, message: messages.Stored) -> None:
-        if message.code == messages.StoreCode.STORED:
-            self._reporter.stored(message.count)
-        self._send(self._dispatch.stored(message))
-
-    def _take_concluded(self, _: str, message: messages.Concluded) -> None:
-        self._reporter.examined(self._dispatch.outcome(message.slot))
-        self._dispatch.concluded(message)
-
-    def _greet(self, name: str) -> None:
+    def _greet(self, name: str, _: messages.Message) -> None:
         """Take a ready child into the work; one that was told to go meanwhile gets none."""
         now = self._clock.now
         state = self._service.children[name].state
@@ -175,15 +112,9 @@ class Supervisor:
             raise ProtocolError(f"{name} was ready before")
         log.info("child_ready", child=name, after_s=round(now - self._service.children[name].started_at, 3))
         self._liveness.watch(name, self._specs[name].answer_s, now)
-        if self._specs[name].role is Role.INTAKE:
-            self._send(self._dispatch.intake_ready(name))
-        elif name == WRITER:
-            self._reporter.database_usable()
-            self._send(self._dispatch.writer_ready())
-        elif crew := self._crew(name):
-            if self._specs[name].role is Role.DETECTOR:
-                self._engine.prove()
-            self._send(self._dispatch.worker_ready(crew, name, now))
+        if self._specs[name].role is Role.DETECTOR:
+            self._engine.prove()
+        self._board.join(name)
         self._step(lifecycle.BecameReady(name))
 
     def _bury(self, name: str) -> None:
@@ -196,31 +127,19 @@ class Supervisor:
         (log.info if is_expected else log.warning)("child_ended", child=name, pid=child.pid, exit=words)
         if not is_expected:
             self._reporter.trouble("child_ended", f"{name}: {words}")
-        role = self._specs[name].role
-        if (crew := self._crew(name)) and child.channel.is_unread and before.rung is Rung.NONE:
-            self._send(self._dispatch.undelivered(crew, name, self._clock.now))
-        is_blameless = name in self._dispatch.busy()
-        if role is Role.INTAKE:
-            self._dispatch.intake_gone(name)
-        elif name == WRITER:
-            self._dispatch.writer_gone()
-        elif crew:
-            outcome = messages.Outcome.HUNG if name in self._hung else messages.Outcome.DIED
-            self._send(self._dispatch.worker_gone(crew, name, outcome, code))
-        is_engine = role is Role.DETECTOR and not before.was_ready
+        is_unread = child.channel.is_unread and before.rung is Rung.NONE
+        is_blameless = self._board.leave(name, code, is_hung=before.rung >= Rung.ABORTED, is_unread=is_unread)
+        is_engine = self._specs[name].role is Role.DETECTOR and not before.was_ready
         if is_engine and self._engine.fall_back(code, child.engine):
             log.warning("engine_replaced", engine=self._engine.name, failed=child.engine, exit=words)
             is_blameless = True
-        self._hung.discard(name)
         self._step(lifecycle.Ended(name, code, is_blameless))
 
     def _hang(self, name: str, reason: str) -> None:
         """End a child that does not answer or cannot be understood."""
-        if name not in self._hung:
-            self._hung.add(name)
-            self._retire(name)
-            log.warning("child_hung", child=name, reason=reason)
-            self._step(lifecycle.Hung(name, reason, is_blameless=name in self._dispatch.busy()))
+        self._retire(name)
+        log.warning("child_hung", child=name, reason=reason)
+        self._step(lifecycle.Hung(name, reason, is_blameless=name in self._dispatch.busy()))
 
     def _lose(self, name: str) -> None:
         """Give a child whose channel is closed the moment that its end takes."""
@@ -293,15 +212,7 @@ class Supervisor:
     def _retire(self, name: str) -> None:
         """Give no further work to a child that goes, or is to go."""
         self._liveness.forget(name)
-        if name == WRITER:
-            self._dispatch.writer_leaving()
-        elif crew := self._crew(name):
-            crew.retire(name)
-
-    def _send(self, sends: list[Send]) -> None:
-        for name, message in sends:
-            if not self._fleet.send(name, message) and (crew := self._crew(name)):
-                self._send(self._dispatch.undelivered(crew, name, self._clock.now))
+        self._board.retire(name)
 
     def _reload(self) -> None:
         """Take a changed configuration: check it, then replace the children it concerns, one at a time."""
@@ -318,39 +229,24 @@ class Supervisor:
         self._reporter.announce_ready()
 
     def _recycle(self, now: float) -> None:
-        """Replace a detector that has examined enough or grown too large: native libraries leak."""
-        if now < self._age_check_at or self._service.phase is not Phase.RUNNING:
+        """Replace the detectors that have examined enough or grown too large."""
+        if self._service.phase is not Phase.RUNNING:
             return
-        self._age_check_at = now + AGE_CHECK_S
-        settings = self._run.config.detector
-        for name in self._fleet.pids():
-            if self._specs[name].role is not Role.DETECTOR or name in self._service.replacing:
-                continue
-            is_old = 0 < settings.recycle_pictures <= self._dispatch.examined[name]
-            if is_old or 0 < settings.recycle_bytes <= self._fleet.memory_bytes(name):
-                log.info("detector_recycled", child=name, pictures=self._dispatch.examined[name])
+        detectors = [name for name in self._fleet.pids() if self._specs[name].role is Role.DETECTOR]
+        examined = self._dispatch.examined
+        for name in self._aging.due(detectors, self._run.config.detector, examined, self._fleet.memory_bytes, now):
+            if name not in self._service.replacing:
+                log.info("detector_recycled", child=name, pictures=examined[name])
                 self._step(lifecycle.ReplaceAsked((name,)))
 
-    def _crew(self, name: str) -> Crew | None:
-        match self._specs[name].role:
-            case Role.DECODER:
-                return self._dispatch.decoders
-            case Role.DETECTOR:
-                return self._dispatch.detectors
-            case _:
-                return None
-
     def _next_check_at(self, now: float) -> float:
-        """Return when to look at the deadlines again; `_step` brings it forward.
-
-        The deadline of a job that begins meanwhile is seen with the next look at the figures, `TURN_S` later at most.
-        """
+        """Return when to look at the deadlines again; `_step` brings it forward."""
         if self._service.phase is not Phase.RUNNING:
             return now + HURRY_S
         deadlines = (
             self._service.next_deadline(),
             self._dispatch.next_deadline(),
             self._liveness.next_at(),
-            self._clock.of(self._reporter.next_at()),
+            self._clock.of(self._reporter.next_at()),  # `TURN_S` away at most: a job may begin meanwhile
         )
         return min(deadline for deadline in deadlines if deadline is not None)
