@@ -24,23 +24,30 @@ class Crew:
     live: collections.deque[int] = field(default_factory=collections.deque)
     backlog: collections.deque[int] = field(default_factory=collections.deque)
 
-    def queue(self, slot: int, *, is_live: bool) -> None:
-        """Let a slot wait for a worker."""
-        (self.live if is_live else self.backlog).append(slot)
+    def queue(self, slot: int, *, is_live: bool, is_first: bool = False) -> None:
+        """Let a slot wait for a worker, behind all others of its kind or before them."""
+        waiting = self.live if is_live else self.backlog
+        if is_first:
+            waiting.appendleft(slot)
+        else:
+            waiting.append(slot)
 
-    def queue_first(self, slot: int, *, is_live: bool) -> None:
-        """Let a slot wait before all others of its kind."""
-        (self.live if is_live else self.backlog).appendleft(slot)
+    def unqueue(self) -> list[int]:
+        """Let nothing wait any more; return the slots that did."""
+        slots = [*self.live, *self.backlog]
+        self.live.clear()
+        self.backlog.clear()
+        return slots
 
-    def assign(self, now: float) -> list[tuple[str, int]]:
-        """Give waiting slots to idle workers, live ones first."""
-        pairs = []
-        while self.idle and (self.live or self.backlog):
-            slot = (self.live or self.backlog).popleft()
-            name = self.idle.pop()  # the last one to finish has the warmest caches
-            self.jobs[name] = (slot, now + self.limit_s)
-            pairs.append((name, slot))
-        return pairs
+    def assign(self, now: float) -> tuple[str, int] | None:
+        """Give a waiting slot, live ones first, to an idle worker; None when either is missing."""
+        waiting = self.live or self.backlog
+        if not waiting or not self.idle:
+            return None
+        slot = waiting.popleft()
+        name = self.idle.pop()  # the last one to finish has the warmest caches
+        self.jobs[name] = (slot, now + self.limit_s)
+        return name, slot
 
     def finish(self, name: str, slot: int) -> bool:
         """Take a worker's answer; return False when it is not about its job."""

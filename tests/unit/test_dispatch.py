@@ -442,7 +442,9 @@ class PipelineMachine(RuleBasedStateMachine):
             slot for crew in (self.dispatch.decoders, self.dispatch.detectors) for slot in (*crew.live, *crew.backlog)
         ]
         assert len(jobs + queued) == len(set(jobs + queued))
-        assert all(crew.idle == list(dict.fromkeys(crew.idle)) for crew in (self.dispatch.decoders,))
+        for crew in (self.dispatch.decoders, self.dispatch.detectors):
+            assert crew.idle == list(dict.fromkeys(crew.idle))
+            assert not (crew.idle and (crew.live or crew.backlog)), "a picture waits beside an idle worker"
 
     def teardown(self) -> None:
         """Let everything finish: every slot comes back."""
