@@ -1,45 +1,23 @@
 """The configuration as values: one frozen dataclass a section of `config.toml`.
 
-Pure: reading the file and the environment is `configfile`'s work. Field metadata (unit, range, choices) is
-what the validation and its messages are made from. A key named in words of time ends in `_seconds` in the
-file and here.
+Pure: reading the file and the environment is `configfile`'s work. What is said of each key (unit, range, choices) is
+what the validation and its messages are made from, see `configkey`. A key named in words of time ends in `_seconds` in
+the file and here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from camalert.patterns import check_network, check_pattern
-from camalert.polygon import parse_polygon
+from camalert.camera import Area, Camera, Match
+from camalert.configkey import key
+from camalert.patterns import check_network
 
-
-def key(  # noqa: PLR0913 - the facets of a key, all by name
-    default: Any,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-    unit: str = "",
-    check: Callable[[Any], object] | None = None,
-    path: bool = False,
-    secret: bool = False,
-) -> Any:
-    """Declare a configuration key with its default and what is allowed.
-
-    `check`, for what a range cannot say, raises ConfigError with words fit for the owner. For a list,
-    range, choices and check hold for each entry. A `path` that is relative is taken from the configuration
-    file's folder. A `secret` is never shown in a message.
-    """
-    metadata = {
-        "low": low, "high": high, "choices": choices, "unit": unit,
-        "check": check, "path": path, "secret": secret,
-    }  # fmt: skip
-    if isinstance(default, (list, dict)):
-        message = "configuration defaults are immutable values"
-        raise TypeError(message)
-    return field(default=default, metadata=metadata)
+# Every section is to be had here, a camera's as well.
+__all__ = [
+    "Area", "Auth", "Camera", "Clip", "Config", "Database", "Decode", "Detector", "Folder", "Intake", "Listen", "Log",
+    "Match", "Metrics", "Pool", "Review", "Service", "Smtp", "Status", "User",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,48 +143,6 @@ class Detector:
     recycle_pictures: int = key(100_000, low=0, high=1_000_000_000)  # 0: never
     recycle_bytes: int = key(1_610_612_736, low=0, high=68_719_476_736, unit="bytes")  # 0: no limit
     jpeg_quality: int = key(88, low=40, high=100)
-
-
-@dataclass(frozen=True, slots=True)
-class Area:
-    """A polygon in a camera's picture; who stands in it (the box's lower middle) belongs to it."""
-
-    name: str = key("")  # for the reasons and the drawing only
-    rule: str = key("ignore", choices=("ignore", "watch"))
-    # "x,y x,y x,y": corners in per cent of width and height from the picture's upper left
-    points: str = key("", unit="%", check=parse_polygon)
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Patterns that tell a camera's mails; all that are given must fit.
-
-    Named groups `camera`, `event` and `time` in subject and body take these out of the mail.
-    """
-
-    recipient: str = key("", check=check_pattern)
-    sender: str = key("", check=check_pattern)
-    login: str = key("", check=check_pattern)
-    address: str = key("", check=check_pattern)  # of the client
-    subject: str = key("", check=check_pattern)
-    body: str = key("", check=check_pattern)
-
-
-@dataclass(frozen=True, slots=True)
-class Camera:
-    """What is different for one camera. Its name is the one that its mails give it, unless `match` tells its mails."""
-
-    name: str = key("")
-    match: Match = Match()
-    # detection
-    examine: bool = key(True)  # false: only store its pictures
-    threshold: float = key(0.0, low=0.0, high=1.0)  # 0: the detector's
-    effort: str = key("", choices=("", "fast", "balanced", "thorough"))  # "": the detector's
-    min_person_height_percent: float = key(0.0, low=0, high=100, unit="%")  # of the picture's height
-    max_person_height_percent: float = key(100.0, low=0, high=100, unit="%")
-    area: tuple[Area, ...] = key(())
-    # status
-    silent_days: float = key(0.0, low=0, high=3650, unit="days")  # 0: as status.silent_days
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Build configuration values from raw tables, and say everything that is wrong with them.
 
 Pure and generic: the dataclasses of `config` are the only description. Their annotations give the types, the
-metadata of `config.key` the range and the choices, so a key that is added there is checked here without a change.
+metadata of `configkey.key` the range and the choices, so a key that is added there is checked here without a change.
 """
 
 from __future__ import annotations
