@@ -33,22 +33,6 @@ from camalert.occurrences import (
 )
 from camalert.states import Child, Phase, Role, Rung, Service, State, exit_words
 
-__all__ = [
-    "Action",
-    "BecameReady",
-    "Begin",
-    "Do",
-    "Ended",
-    "Event",
-    "Hung",
-    "Lost",
-    "Quiet",
-    "ReplaceAsked",
-    "StopAsked",
-    "TimePassed",
-    "step",
-]
-
 ABORT_GRACE_S = 2.0  # faulthandler needs under 0.1 s to write the stacks; the rest is margin
 LOST_GRACE_S = 1.0  # a process that ends closes its channel a few milliseconds before it is gone
 KILL_GRACE_S = 30.0  # only a process stuck in the kernel outlives SIGKILL for so long
@@ -82,7 +66,7 @@ def step(service: Service, event: Event, now: float, draw: float = 0.0) -> tuple
             if service.phase is Phase.DRAINING:
                 turn.begin_stopping()
         case ReplaceAsked(names):
-            turn.service = replace(service, replacing=tuple(dict.fromkeys((*service.replacing, *names))))
+            turn.replace_later(names)
         case TimePassed():
             turn.let_time_pass()
         case _:
@@ -112,16 +96,14 @@ class _Turn:
 
     def end(self, name: str, code: int, *, is_blameless: bool) -> None:
         child = self.service.children[name]
-        is_replaced = name in self.service.replacing and child.rung >= Rung.ASKED
-        was_asked = child.rung is Rung.ASKED or is_replaced
+        was_asked = child.rung is Rung.ASKED or (name in self.service.replacing and child.rung > Rung.ASKED)
         reason = child.reason if child.rung >= Rung.ABORTED and child.reason else exit_words(code)
         if code == Exit.CONFIG and not was_asked:
             self._fail(child, "its configuration or installation is wrong: see its log line", Exit.CONFIG)
-        elif was_asked and not is_replaced:
-            self._put(replace(child, state=State.DOWN, deadline=None))
         elif not self.service.needs(child):
-            self._put(replace(child, state=State.DOWN, deadline=None, reason=reason))
+            self._put(replace(child, state=State.DOWN, deadline=None, reason=child.reason if was_asked else reason))
         elif is_blameless or child.is_blameless or was_asked:
+            # Asked and needed: it is replaced, perhaps in a service that was asked to end meanwhile.
             self._put(replace(child, reason=reason))
             self.start(name)
         else:
@@ -137,6 +119,11 @@ class _Turn:
         if child.state in (State.STARTING, State.READY):
             deadline = self.now + LOST_GRACE_S
             self._put(replace(child, state=State.STOPPING, deadline=deadline, reason="it closed its channel"))
+
+    def replace_later(self, names: tuple[str, ...]) -> None:
+        if self.service.phase in (Phase.STARTING, Phase.RUNNING):  # who ends gets no successor for a new configuration
+            together = tuple(dict.fromkeys((*self.service.replacing, *names)))
+            self.service = replace(self.service, replacing=together)
 
     def stop_asked(self) -> None:
         match self.service.phase:

@@ -16,15 +16,15 @@ from dataclasses import replace
 
 import structlog
 
-from camalert import lifecycle, messages, plan
+from camalert import lifecycle, messages, occurrences, plan
 from camalert.aging import Aging
 from camalert.config import Config
 from camalert.dispatch import Dispatch, Limits
 from camalert.engines import EngineChoice
 from camalert.errors import CamalertError, Exit, ProtocolError
 from camalert.fleet import Fleet
-from camalert.lifecycle import Do
 from camalert.liveness import Liveness
+from camalert.occurrences import Do
 from camalert.orders import Run, orders_for
 from camalert.reporter import Reporter
 from camalert.signals import Signals
@@ -67,7 +67,7 @@ class Supervisor:
         """Run the service to its end and return its exit code."""
         signals, clock = Signals(self._stop, self._reload), self._clock
         self._fleet.watch(signals.fileno(), signals.obey)
-        self._step(lifecycle.Begin())
+        self._step(occurrences.Begin())
         self._check_at = clock.of(time.monotonic())  # starting all children takes its time, and is no stall
         try:
             while self._service.phase is not Phase.STOPPED:
@@ -89,7 +89,7 @@ class Supervisor:
 
     def _stop(self, signal_name: str) -> None:
         log.info("stop_asked", signal=signal_name)
-        self._step(lifecycle.StopAsked())
+        self._step(occurrences.StopAsked())
 
     def _take(self, name: str, message: messages.Message) -> None:
         """Route one message of a child; one that this child has no business sending is nonsense."""
@@ -115,7 +115,7 @@ class Supervisor:
         if self._specs[name].role is Role.DETECTOR:
             self._engine.prove()
         self._board.join(name)
-        self._step(lifecycle.BecameReady(name))
+        self._step(occurrences.BecameReady(name))
 
     def _bury(self, name: str) -> None:
         """Read a dead child's last messages, collect it, and let its work go on elsewhere."""
@@ -133,18 +133,18 @@ class Supervisor:
         if is_engine and self._engine.fall_back(code, child.engine):
             log.warning("engine_replaced", engine=self._engine.name, failed=child.engine, exit=words)
             is_blameless = True
-        self._step(lifecycle.Ended(name, code, is_blameless))
+        self._step(occurrences.Ended(name, code, is_blameless))
 
     def _hang(self, name: str, reason: str) -> None:
         """End a child that does not answer or cannot be understood."""
         self._retire(name)
         log.warning("child_hung", child=name, reason=reason)
-        self._step(lifecycle.Hung(name, reason, is_blameless=name in self._dispatch.busy()))
+        self._step(occurrences.Hung(name, reason, is_blameless=name in self._dispatch.busy()))
 
     def _lose(self, name: str) -> None:
         """Give a child whose channel is closed the moment that its end takes."""
         self._retire(name)
-        self._step(lifecycle.Lost(name))
+        self._step(occurrences.Lost(name))
 
     def _check(self) -> None:
         """Look at every deadline, and tell those who watch us that the loop turns."""
@@ -156,16 +156,16 @@ class Supervisor:
         for name, number in self._liveness.due(self._dispatch.busy(), now):
             self._fleet.send(name, messages.Ping(number))
         if (deadline := self._service.next_deadline()) is not None and deadline <= now:
-            self._step(lifecycle.TimePassed())
+            self._step(occurrences.TimePassed())
         if self._dispatch.is_quiet and not self._service.has_running(Role.INTAKE):
-            self._step(lifecycle.Quiet())
+            self._step(occurrences.Quiet())
         self._recycle(now)
         self._reporter.turn(self._service, self._dispatch, self._fleet.pids(), self._engine.name, time.monotonic())
         self._check_at = self._next_check_at(now)
 
     # --- what is done -----------------------------------------------------------------------------------------------
 
-    def _step(self, event: lifecycle.Event) -> None:
+    def _step(self, event: occurrences.Event) -> None:
         """Let the state machine decide, then carry its actions out."""
         draw = self._draw.uniform(-1.0, 1.0)
         self._service, actions = lifecycle.step(self._service, event, self._clock.now, draw)
@@ -173,7 +173,7 @@ class Supervisor:
         for action in actions:
             self._act(action)
 
-    def _act(self, action: lifecycle.Action) -> None:
+    def _act(self, action: occurrences.Action) -> None:
         match action.do:
             case Do.START:
                 self._start(action.name)
@@ -205,7 +205,7 @@ class Supervisor:
             child = self._fleet.start(orders_for(self._specs[name], self._run, self._engine.name))
         except OSError as error:
             log.error("child_not_started", child=name, error=str(error), advice="raise TasksMax or LimitNOFILE")
-            self._step(lifecycle.Ended(name, Exit.CANNOT_START))
+            self._step(occurrences.Ended(name, Exit.CANNOT_START))
             return
         log.info("child_started", child=name, pid=child.pid)
 
@@ -225,7 +225,7 @@ class Supervisor:
             names, fixed = plan.replaced_by(self._run.config, config, list(self._specs.values()))
             self._run = replace(self._run, config=config)
             log.info("reloaded", replaces=names, needs_restart=fixed)
-            self._step(lifecycle.ReplaceAsked(tuple(names)))
+            self._step(occurrences.ReplaceAsked(tuple(names)))
         self._reporter.announce_ready()
 
     def _recycle(self, now: float) -> None:
@@ -237,7 +237,7 @@ class Supervisor:
         for name in self._aging.due(detectors, self._run.config.detector, examined, self._fleet.memory_bytes, now):
             if name not in self._service.replacing:
                 log.info("detector_recycled", child=name, pictures=examined[name])
-                self._step(lifecycle.ReplaceAsked((name,)))
+                self._step(occurrences.ReplaceAsked((name,)))
 
     def _next_check_at(self, now: float) -> float:
         """Return when to look at the deadlines again; `_step` brings it forward."""

@@ -263,6 +263,25 @@ def test_writer_dying_in_a_drain_is_started_again() -> None:
     assert life.on(TimePassed(), after_s=1) == [Action(Do.START, "writer")]
 
 
+def test_writer_replaced_as_the_service_is_asked_to_end_comes_back_for_the_drain() -> None:
+    """A new configuration and the end may come together; the mails in between still get their commit."""
+    life = Life().run()
+    life.on(ReplaceAsked(("writer",)), StopAsked())
+
+    assert life.on(Ended("writer", 0)) == [Action(Do.START, "writer")]
+
+
+def test_new_configuration_in_a_drain_replaces_nobody() -> None:
+    """Who ends gets no successor for it, and the writer's failures keep their back-off."""
+    life = Life().run()
+    life.on(StopAsked())
+
+    assert life.on(ReplaceAsked(("writer", "detector-1"))) == []
+    life.on(Hung("writer", "silent"))
+    life.on(Ended("writer", -9))
+    assert life.state("writer") is State.BACKOFF
+
+
 def test_detector_dying_in_a_drain_stays_down() -> None:
     """Pending pictures wait for the next start."""
     life = Life().run()
