@@ -25,8 +25,6 @@ from camalert.messages import Concluded, Decoded, Detected, Loaded, Message, Out
 from camalert.openstores import OpenStores
 from camalert.slots import Layout
 
-__all__ = ["WRITER", "Dispatch", "Limits", "Send"]
-
 PICTURES_MAX = 1000  # of one clip; a decoder that speaks of more is not to be believed
 
 _DETECTED = frozenset((Outcome.PERSON, Outcome.NOBODY, Outcome.FAILED))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from camalert.config import Config
-from camalert.dispatch import WRITER
 from camalert.errors import ConfigError
+from camalert.frameslots import WRITER
 from camalert.slots import Layout
 from camalert.states import ChildSpec, Role
 

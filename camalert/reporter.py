@@ -15,12 +15,13 @@ from pathlib import Path
 import structlog
 
 from camalert import __version__, config, sdnotify, status
+from camalert.camerabook import Silence
 from camalert.dispatch import Dispatch
 from camalert.errors import StatusError
 from camalert.messages import Counted, Outcome
 from camalert.states import Phase, Service
 from camalert.status import ChildStatus, Heard, Status
-from camalert.statusbook import Silence, StatusBook
+from camalert.statusbook import StatusBook
 
 log = structlog.get_logger()
 
@@ -50,7 +51,7 @@ class Reporter:
         )
         self.book = StatusBook(start, settings.status, settings.camera, now)
         with contextlib.suppress(StatusError):  # the first run has none
-            self.book.restore(status.read(self._folder), now, now_utc)
+            self.book.cameras.restore(status.read(self._folder).cameras, now, now_utc)
         self.is_feeding = True  # the watchdog; ends when a child outlives SIGKILL
         self._watchdog_s = sdnotify.watchdog_interval_s()
         self._fed_at = now
@@ -88,7 +89,7 @@ class Reporter:
         if note.get("event") == "camera_known":
             seen_utc = note.get("seen_utc")
             if isinstance(seen_utc, int | float):
-                self.book.seen(camera, time.time() - seen_utc, now)
+                self.book.cameras.seen(camera, time.time() - seen_utc, now)
             return
         if note.get("event") == "database_unusable":
             self.book.database(words[:_TROUBLE_CHARS])
@@ -101,9 +102,9 @@ class Reporter:
             event = str(note.get("event", ""))
             self.book.heard(Heard(0.0, event, peer, camera, words, pictures, is_failure), now)
         if note.get("is_failure"):
-            self._tell(self.book.failed(camera, peer, words, now))
+            self._tell(self.book.cameras.failed(camera, peer, words, now))
         elif camera or peer:
-            self._tell(self.book.mailed(camera, peer, pictures, now))
+            self._tell(self.book.cameras.mailed(camera, peer, pictures, now))
         if note.get("level") in _TROUBLES:
             self.book.trouble(str(note.get("event", "")), words, now)
 
@@ -158,7 +159,7 @@ class Reporter:
             name = child.spec.name
             reason = "" if child.state.value == "ready" else child.reason
             self.book.child(ChildStatus(name, child.state.value, pids.get(name, 0), child.restarts, 0.0, reason), now)
-        for silence in self.book.new_silences(now):
+        for silence in self.book.cameras.new_silences(now):
             self._tell(silence)
         self._show(service.phase, now)
 

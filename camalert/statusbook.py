@@ -11,10 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from camalert import config
-from camalert.camerabook import CameraBook, Silence
+from camalert.camerabook import CameraBook
 from camalert.status import ChildStatus, Heard, Status, Trouble
-
-__all__ = ["Silence", "StatusBook"]
 
 MAX_TROUBLES = 20
 MAX_HEARD = 30
@@ -50,11 +48,14 @@ class StatusBook:
         silence: When a camera counts as silent.
         cameras: The configured cameras, expected from the start.
         now: Monotonic seconds.
+
+    Attributes:
+        cameras: The cameras' own book; who tells or asks about them does it there.
     """
 
     def __init__(self, start: Status, silence: config.Status, cameras: Iterable[config.Camera], now: float) -> None:
         self._status = start
-        self._cameras = CameraBook(silence, cameras, now)
+        self.cameras = CameraBook(silence, cameras, now)
         self._children: dict[str, tuple[ChildStatus, float]] = {}
         self._troubles: deque[tuple[float, str, str]] = deque(maxlen=MAX_TROUBLES)
         self._heard: deque[tuple[float, Heard]] = deque(maxlen=MAX_HEARD)
@@ -108,22 +109,6 @@ class StatusBook:
         self._persons += is_person
         self._failed += is_failed
 
-    def mailed(self, camera: str, peer: str, pictures: int, now: float) -> Silence | None:
-        """Note a mail of a camera; return the end of its silence, for the log."""
-        return self._cameras.mailed(camera, peer, pictures, now)
-
-    def failed(self, camera: str, peer: str, words: str, now: float) -> Silence | None:
-        """Note that a camera failed to deliver and why; return the end of its silence, for the log."""
-        return self._cameras.failed(camera, peer, words, now)
-
-    def seen(self, camera: str, age_s: float, now: float) -> None:
-        """Note when a camera was last heard before this run, `age_s` ago."""
-        self._cameras.seen(camera, age_s, now)
-
-    def restore(self, before: Status, now: float, now_utc: float) -> None:
-        """Take over what the run before knew of its cameras."""
-        self._cameras.restore(before.cameras, now, now_utc)
-
     def trouble(self, event: str, words: str, now: float) -> None:
         """Note a warning or an error for the owner."""
         self._troubles.append((now, event, words[:WORDS_CHARS]))
@@ -135,10 +120,6 @@ class StatusBook:
         self._heard.append((now, cut))
 
     # --- what it makes of that --------------------------------------------------------------------------------------
-
-    def new_silences(self, now: float) -> list[Silence]:
-        """Return the cameras whose silence has become too long since the last call; each is told once."""
-        return self._cameras.new_silences(now)
 
     def render(self, now: float, now_utc: float) -> Status:
         """Return the status as it is now."""
@@ -158,7 +139,7 @@ class StatusBook:
             pictures_per_minute=self._stored_rate.per_minute(now),
             examined_per_minute=self._examined_rate.per_minute(now),
             children=tuple(replace(child, since_utc=utc(since)) for child, since in self._children.values()),
-            cameras=self._cameras.render(utc),
+            cameras=self.cameras.render(utc),
             troubles=tuple(Trouble(utc(at), event, words) for at, event, words in self._troubles),
             heard=tuple(replace(what, at_utc=utc(at)) for at, what in self._heard),
         )

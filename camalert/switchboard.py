@@ -18,7 +18,8 @@ from typing import Any
 
 from camalert import messages
 from camalert.crew import Crew
-from camalert.dispatch import WRITER, Dispatch, Send
+from camalert.dispatch import Dispatch, Send
+from camalert.frameslots import WRITER
 from camalert.messages import Message, Outcome
 from camalert.reporter import Reporter
 from camalert.states import ChildSpec, Role

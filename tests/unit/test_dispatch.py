@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from camalert.dispatch import WRITER, Dispatch, Limits, Send
+from camalert.dispatch import Dispatch, Limits, Send
 from camalert.errors import ProtocolError
+from camalert.frameslots import WRITER
 from camalert.messages import (
     Conclude,
     Concluded,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from camalert import config
+from camalert.camerabook import Silence
 from camalert.status import DAY_S, ChildStatus, Heard, Status, status_words
-from camalert.statusbook import WORDS_CHARS, Silence, StatusBook
+from camalert.statusbook import WORDS_CHARS, StatusBook
 
 START = Status("1.0", "camalert", 7, written_utc=0, started_utc=0, state="starting", since_utc=0)
 
@@ -19,17 +20,17 @@ def make_book() -> StatusBook:
 def test_statusbook_cameras_are_known_again_after_a_restart() -> None:
     """What is told of cameras is shown, missed, and taken over by the next run."""
     before = make_book()
-    before.mailed("garage", "10.0.0.5", 1, 0.0)
-    before.failed("garage", "10.0.0.5", "wrong password", 10.0)
+    before.cameras.mailed("garage", "10.0.0.5", 1, 0.0)
+    before.cameras.failed("garage", "10.0.0.5", "wrong password", 10.0)
     old = before.render(DAY_S, 100 * DAY_S)
     book = make_book()
 
-    book.restore(old, 0.0, 100 * DAY_S)
-    book.seen("gate", 4 * DAY_S, 0.0)
+    book.cameras.restore(old.cameras, 0.0, 100 * DAY_S)
+    book.cameras.seen("gate", 4 * DAY_S, 0.0)
 
     assert [(camera.name, camera.last_failure) for camera in old.cameras] == [("garage", "wrong password")]
-    assert book.new_silences(0.0) == [Silence("gate", 4.0)]
-    assert book.mailed("gate", "10.0.0.6", 1, 0.0) == Silence("gate", 4.0, has_ended=True)
+    assert book.cameras.new_silences(0.0) == [Silence("gate", 4.0)]
+    assert book.cameras.mailed("gate", "10.0.0.6", 1, 0.0) == Silence("gate", 4.0, has_ended=True)
     assert [camera.name for camera in book.render(0.0, 100 * DAY_S).cameras] == ["garage", "gate"]
 
 
