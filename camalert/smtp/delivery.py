@@ -21,16 +21,12 @@ from camalert.mail.reader import Reading
 from camalert.mail.rules import Rules
 from camalert.messages import StoreCode
 from camalert.slots import LENGTH_BYTES
-from camalert.smtp import diagnosis
+from camalert.smtp import diagnosis, replies
 from camalert.smtp.notes import Notes
 from camalert.smtp.slotdesk import SlotDesk
 from camalert.words import MailWords, PictureWords
 
 log = structlog.get_logger()
-
-TAKEN = "250 2.0.0 OK"
-TRY_AGAIN = "451 4.3.0 not stored, please send it again"
-FULL = "452 4.3.1 no space left, please send it again later"
 
 
 class Parcel:
@@ -93,7 +89,7 @@ class Delivery:
         except TimeoutError:
             return self._not_stored(envelope.peer, f"the writer did not answer within {self._intake.wait_seconds:g} s")
         reply = self._reply(StoreCode(stored.code), words, mail_bytes, time.time() - received_utc, stored.first_id)
-        if reply == TAKEN:
+        if reply == replies.OK:
             acknowledged.add(words.digest)
         return reply
 
@@ -141,9 +137,9 @@ class Delivery:
             event_named=words.event, bytes=mail_bytes,
         )  # fmt: skip
         self._notes.mail(f"{words.kind}_mail", words.peer, words.camera, 0)
-        return TAKEN
+        return replies.OK
 
-    def _not_stored(self, peer: str, reason: str, reply: str = TRY_AGAIN) -> str:
+    def _not_stored(self, peer: str, reason: str, reply: str = replies.TRY_AGAIN) -> str:
         words = diagnosis.not_stored(peer, reason)
         log.warning("mail_not_stored", peer=peer, words=words)
         self._notes.failure("mail_not_stored", peer, words)
@@ -154,7 +150,7 @@ class Delivery:
             case StoreCode.BUSY:
                 return self._not_stored(words.peer, "the database is locked")
             case StoreCode.FULL:
-                return self._not_stored(words.peer, "the disk is full or the database is read-only", FULL)
+                return self._not_stored(words.peer, "the disk is full or the database is read-only", replies.FULL)
             case StoreCode.REFUSED:
                 return self._not_stored(words.peer, "the writer could not read it, which is a defect of camalert")
         log.info(
@@ -164,7 +160,7 @@ class Delivery:
             took_ms=round(took_s * 1000, 1),
         )  # fmt: skip
         self._notes.mail("mail_stored", words.peer, words.camera, len(words.pictures))
-        return TAKEN
+        return replies.OK
 
 
 def _meant_again(reading: Reading, acknowledged: set[str]) -> Reading:

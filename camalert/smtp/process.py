@@ -1,7 +1,7 @@
 """The smtp process: its entry, its event loop and its talk with the supervisor.
 
-    camera ─SMTP─▶ Session ─▶ Reception ─▶ Delivery ─▶ SlotDesk ─Store─▶ supervisor ─▶ writer
-                                                          ◀───────── Stored ─────────────┘
+    camera ─SMTP─▶ Session ─▶ Commands ─▶ Reception ─▶ Delivery ─▶ SlotDesk ─Store─▶ supervisor ─▶ writer
+                                                                      ◀───────── Stored ─────────────┘
 
 It never decodes a picture and never opens the database.
 """

@@ -6,8 +6,6 @@ Mechanism: belongs to the event loop; nothing here waits for a client.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import ssl
 import time
 from collections.abc import Hashable
@@ -19,18 +17,18 @@ import structlog
 from camalert.config import Config
 from camalert.mail.envelope import Envelope
 from camalert.ratelimit import RateLimit
-from camalert.smtp import diagnosis, passwords
+from camalert.smtp import diagnosis, replies
 from camalert.smtp.addresses import Network, is_allowed
 from camalert.smtp.connections import Connections
 from camalert.smtp.delivery import Delivery, Parcel
 from camalert.smtp.interfaces import own_networks
+from camalert.smtp.logins import Logins
 from camalert.smtp.notes import Notes
 from camalert.smtp.transit import Transit
 
 RECEIVE_BYTES = 131_072  # of one read; larger ones gain nothing (measured), and each may come on top of the budget
 TICK_S = 1.0  # how often paused mails are looked at
 OWN_NETWORKS_S = 30.0  # how long the machine's addresses are believed
-STOPPING = "421 4.3.2 the service is stopping, please send it again"
 
 log = structlog.get_logger()
 
@@ -71,6 +69,7 @@ class Reception:
         self.max_mail_bytes = config.intake.max_mail_bytes
         self.tls = tls
         self.tls_ports = tls_ports
+        self.logins = Logins(self.smtp.auth)
         self.receive_buffer = memoryview(bytearray(RECEIVE_BYTES))
         self.is_draining = False
         self._wait_s = config.intake.wait_seconds
@@ -87,9 +86,6 @@ class Reception:
         self._rate = RateLimit(per_second=self.smtp.mails_per_minute / 60, burst=max(1, self.smtp.mails_per_minute))
         self._own: tuple[Network, ...] = ()
         self._own_until = 0.0
-        self._known_logins: set[bytes] = set()
-        self._login_key = os.urandom(16)
-        self._login_turn = asyncio.Lock()
 
     # --- sessions come and go -----------------------------------------------------------------------------------------
 
@@ -102,10 +98,10 @@ class Reception:
         self._connections.enter(guest, guest.peer, time.monotonic())
         leaving = self._connections.excess(guest.peer)
         if leaving is guest:
-            guest.end("421 4.3.2 too many connections", diagnosis.crowded(guest.peer, len(self._connections) - 1))
+            guest.end(replies.CROWDED, diagnosis.crowded(guest.peer, len(self._connections) - 1))
         elif leaving is not None:
             log.info("idle_session_ended", peer=leaving.peer, connections=len(self._connections))
-            leaving.end("421 4.3.2 idle for too long while others wait")
+            leaving.end(replies.GIVE_WAY)
         return ""
 
     def finish(self, guest: Guest, trouble: str) -> None:
@@ -126,12 +122,12 @@ class Reception:
         self.is_draining = True
         for guest in list(self._guests):
             if guest not in self._mails:
-                guest.end(STOPPING)
+                guest.end(replies.STOPPING)
         ends_at = time.monotonic() + limit_s
         while self._mails and time.monotonic() < ends_at:
             await asyncio.sleep(0.02)
         for guest in list(self._guests):
-            guest.end(STOPPING)
+            guest.end(replies.STOPPING)
 
     # --- mails --------------------------------------------------------------------------------------------------------
 
@@ -185,32 +181,13 @@ class Reception:
                 paused_at = self._paused_at.setdefault(guest, now)
                 guest.pause()
                 if now - paused_at > self._wait_s:
-                    guest.end("451 4.3.1 busy, please send it again", diagnosis.no_room(guest.peer))
+                    guest.end(replies.NO_ROOM, diagnosis.no_room(guest.peer))
         if self._paused_at and self._tick is None:
             self._tick = asyncio.get_running_loop().call_later(TICK_S, self._look_again)
 
     def _look_again(self) -> None:
         self._tick = None
         self._balance()
-
-    # --- who may ------------------------------------------------------------------------------------------------------
-
-    async def is_login(self, name: str, password: bytes) -> bool:
-        """Tell whether a login is right; one that was right before costs nothing again."""
-        if self.smtp.auth.accept == "any":
-            return True
-        stored = next((user.password for user in self.smtp.auth.user if user.name == name), "")
-        if not stored:
-            return False
-        secret = b"\0".join((name.encode("utf-8", "replace"), stored.encode(), password))
-        known = hashlib.blake2b(secret, key=self._login_key, digest_size=16).digest()
-        if known in self._known_logins:
-            return True
-        async with self._login_turn:  # one at a time: guessing must not cost the other cameras their processor
-            is_right = await asyncio.to_thread(passwords.is_password, password, stored)
-        if is_right:
-            self._known_logins.add(known)
-        return is_right
 
     def _is_allowed(self, peer: str, allow: tuple[str, ...]) -> bool:
         if is_allowed(peer, allow, self._own):

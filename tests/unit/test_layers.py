@@ -34,6 +34,12 @@ ALWAYS_PURE = (
     "camalert.liveness",
     "camalert.validation",
     "camalert.mail",
+    "camalert.smtp.framing",
+    "camalert.smtp.login",
+    "camalert.smtp.record",
+    "camalert.smtp.replies",
+    "camalert.smtp.syntax",
+    "camalert.smtp.transaction",
 )
 # Processes, sockets, clocks, files, chance and logs; and the libraries of the other processes. (`signal` is not among
 # them: its numbers are values.)

@@ -1,4 +1,4 @@
-"""The limits of the smtp process: connections, memory of mails, who may send, logins, arguments."""
+"""The limits of the smtp process: connections, memory of mails, who may send, passwords; and TLS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from camalert.errors import ConfigError
 from camalert.smtp import diagnosis, passwords, tls
 from camalert.smtp.addresses import is_allowed
-from camalert.smtp.arguments import parse_recipients, parse_sender
 from camalert.smtp.connections import Connections
 from camalert.smtp.transit import STALL_S, Transit
 
@@ -140,55 +139,6 @@ def test_password_in_the_clear_is_a_mistake_of_the_configuration(stored: str) ->
     """The owner reads which command makes the right line."""
     with pytest.raises(ConfigError, match="hash-password"):
         passwords.is_password(b"secret", stored)
-
-
-@pytest.mark.parametrize(
-    ("argument", "address", "size_bytes"),
-    [
-        ("FROM:<cam@home> SIZE=1234 BODY=8BITMIME", "cam@home", 1234),
-        ("FROM: cam@home SIZE=1234", "cam@home", 1234),
-        ("from: <APPNAME>", "APPNAME", 0),
-        ('FROM:"My Cam" <cam@home>', "cam@home", 0),
-        ("FROM:<@relay:cam@home>", "cam@home", 0),
-        ("FROM:<my cam@home>", "my cam@home", 0),
-        ("FROM:<cam@home", "cam@home", 0),
-        ("FROM:<>", "", 0),
-        ("", "", 0),
-    ],
-)
-def test_sender_is_found_in_any_form(argument: str, address: str, size_bytes: int) -> None:
-    """Brackets, blanks, display names and routes are no obstacle."""
-    sender = parse_sender(argument)
-
-    assert (sender.address, sender.size_bytes) == (address, size_bytes)
-
-
-def test_parameters_without_meaning_are_named() -> None:
-    """They are ignored, and the log can say so."""
-    assert parse_sender("FROM:<a@b> AUTH=<> X=1").unknown == ("X=1",)
-
-
-@pytest.mark.parametrize(
-    ("argument", "expected"),
-    [
-        ("TO:<a@b>", ("a@b",)),
-        ("TO:<a@b>,<c@d>", ("a@b", "c@d")),
-        ("TO:<a@b,c@d>", ("a@b", "c@d")),
-        ("TO: a@b; c@d", ("a@b", "c@d")),
-        ("TO:<>", ()),
-    ],
-)
-def test_recipients_are_all_found(argument: str, expected: tuple[str, ...]) -> None:
-    """One command may name several."""
-    assert parse_recipients(argument) == expected
-
-
-@given(st.text(max_size=200))
-def test_arguments_of_any_text_are_read(text: str) -> None:
-    """No text makes the reading fail, and no address holds a line break."""
-    addresses = (parse_sender(text).address, *parse_recipients(text))
-
-    assert not any("\n" in address or "\r" in address for address in addresses)
 
 
 def test_client_hello_is_told_from_text() -> None:

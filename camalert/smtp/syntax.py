@@ -1,4 +1,4 @@
-"""The arguments of MAIL and RCPT, as cameras write them.
+"""The syntax of commands, as cameras write them: the verb, and the arguments of MAIL and RCPT.
 
 Pure. Whatever can be read as an address is accepted: a camera that is refused for a missing bracket never delivers.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from camalert.mail.charsets import text_of
+
 MAX_ADDRESS_CHARACTERS = 320  # 64 + 1 + 255, RFC 5321, section 4.5.3.1
 
+_HTTP = (b"GET ", b"POST ", b"HEAD ", b"OPTIONS ", b"CONNECT ", b"PUT ")
 _KEYWORD = re.compile(r"\s*(?:FROM|TO)\s*:?\s*", re.IGNORECASE)
 _BRACKETED = re.compile(r"<+\s*([^<>]*)(?:>+|$)")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=(\S*))?")
@@ -23,6 +26,24 @@ class Sender:
     address: str
     size_bytes: int = 0
     unknown: tuple[str, ...] = ()  # parameters that mean nothing to us
+
+
+def is_http(line: bytes) -> bool:
+    """Tell whether a line is a browser's request. Source: RFC 9112, section 3."""
+    return line.startswith(_HTTP) and b"HTTP/" in line
+
+
+def parse_command(line: bytes) -> tuple[str, str]:
+    """Part a command line into its verb, in capitals, and its argument; both are "" when there is none."""
+    line = line.strip()
+    word, _, rest = line.partition(b" ")
+    verb = word.decode("latin-1").upper()
+    if ":" in verb:  # MAIL<blank forgotten>FROM:
+        verb = verb.partition(":")[0]
+        for known in ("MAIL", "RCPT"):
+            if verb.startswith(known):
+                verb, rest = known, line[len(known) :]
+    return verb, text_of(rest.strip())
 
 
 def parse_sender(argument: str) -> Sender:

@@ -1,0 +1,270 @@
+"""A connection without a socket: what it makes of bytes, silence and ends; and its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+from testing.clientdouble import ClientDouble, say
+
+from camalert.config import Config, Intake
+from camalert.smtp.connection import COMMANDS_WAITING_BYTES, Connection, Late, MailTooLarge, Over, SpokeTls
+from camalert.smtp.deadline import Deadline
+from camalert.smtp.reception import Reception
+
+CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+LONG_S = 60.0
+
+
+def _run(
+    scene: Callable[[Connection, ClientDouble], Awaitable[Any]], peer: str = "192.168.1.9", config: Config | None = None
+) -> Any:
+    """Play a scene in an event loop of its own; delivery and notes are not there."""
+
+    async def play() -> Any:
+        reception = Reception(config or Config(), cast(Any, None), cast(Any, None), None, ())
+        connection = Connection(reception, asyncio.get_running_loop())
+        transport = ClientDouble(peer)
+        connection.connection_made(transport)
+        try:
+            return await scene(connection, transport)
+        finally:
+            connection.forget()
+
+    return asyncio.run(play())
+
+
+@pytest.mark.parametrize(("peer", "expected"), [("::ffff:192.168.1.9", "192.168.1.9"), ("fe80::1", "fe80::1")])
+def test_peer_is_named_as_its_owner_knows_it(peer: str, expected: str) -> None:
+    """An IPv4-mapped address is an IPv4 address."""
+
+    async def scene(connection: Connection, _: ClientDouble) -> str:
+        return connection.peer
+
+    assert _run(scene, peer) == expected
+
+
+def test_nothing_is_read_before_somebody_waits_for_it() -> None:
+    """A client that is refused is never read."""
+
+    async def scene(connection: Connection, transport: ClientDouble) -> None:
+        assert not transport.is_reading_now
+        waiting = asyncio.ensure_future(connection.line(LONG_S))
+        await asyncio.sleep(0)
+        assert transport.is_reading_now
+        say(connection, b"NO")
+        say(connection, b"OP\r\n")
+        assert await waiting == b"NOOP"
+
+    _run(scene)
+
+
+def test_lines_before_the_end_are_heard_and_then_it_is_over() -> None:
+    """A client that closes its side early loses no command."""
+
+    async def scene(connection: Connection, _: ClientDouble) -> None:
+        say(connection, b"NOOP\r\nQUIT\r\n")
+        assert connection.eof_received()  # it may still listen
+        assert [await connection.line(LONG_S) for _ in range(2)] == [b"NOOP", b"QUIT"]
+        with pytest.raises(Over):
+            await connection.line(LONG_S)
+
+    _run(scene)
+
+
+def test_client_that_opens_tls_is_told_from_one_that_waits() -> None:
+    """It will never send a line."""
+
+    async def scene(connection: Connection, _: ClientDouble) -> None:
+        say(connection, CLIENT_HELLO)
+        with pytest.raises(SpokeTls):
+            await connection.line(LONG_S)
+
+    _run(scene)
+
+
+def test_silence_is_late_for_a_line_and_for_a_mail() -> None:
+    """Each has its own time."""
+
+    async def scene(connection: Connection, _: ClientDouble) -> None:
+        with pytest.raises(Late):
+            await connection.line(0.01)
+        connection.begin_mail(1000)
+        say(connection, b"Subject: x\r\n")
+        with pytest.raises(Late):
+            await connection.mail(1000, 0.01)
+
+    _run(scene)
+
+
+def test_client_that_does_not_read_is_not_obeyed_and_not_read_for_ever() -> None:
+    """Its commands wait, as many as are bearable; then it waits too."""
+
+    async def scene(connection: Connection, transport: ClientDouble) -> None:
+        connection.resume()
+        connection.pause_writing()
+        waiting = asyncio.ensure_future(connection.line(LONG_S))
+        say(connection, b"NOOP\r\n" * (COMMANDS_WAITING_BYTES // 6 + 1))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        assert not transport.is_reading_now
+        connection.resume_writing()
+        assert await waiting == b"NOOP"
+
+    _run(scene)
+
+
+def test_mail_and_what_follows_it_come_apart() -> None:
+    """The next command waits behind the mail."""
+
+    async def scene(connection: Connection, _: ClientDouble) -> None:
+        connection.begin_mail(1000)
+        say(connection, b"Subject: x\r\n.\r\nQUIT\r\n")
+        assert await connection.mail(1000, LONG_S) == b"Subject: x\r\n"
+        assert await connection.line(LONG_S) == b"QUIT"
+
+    _run(scene)
+
+
+@pytest.mark.parametrize(("sent_bytes", "is_endless"), [(20_000, False), (200_000, True)])
+def test_too_large_mail_is_read_to_its_end_unless_that_is_too_far(sent_bytes: int, is_endless: bool) -> None:
+    """A camera hears its 552 behind the mail; one that pours for ever is cut off."""
+
+    async def scene(connection: Connection, _: ClientDouble) -> None:
+        connection.begin_mail(10_000)
+        say(connection, b"x" * sent_bytes)
+        if not is_endless:
+            say(connection, b"\r\n.\r\nQUIT\r\n")
+        with pytest.raises(MailTooLarge) as found:
+            await connection.mail(10_000, LONG_S)
+        assert found.value.is_endless is is_endless
+        if not is_endless:
+            assert await connection.line(LONG_S) == b"QUIT"
+
+    _run(scene, config=Config(intake=Intake(max_mail_bytes=10_000)))
+
+
+def test_mail_that_never_ends_is_over_and_says_how_much_came() -> None:
+    """The owner reads how far the camera got."""
+
+    async def scene(connection: Connection, _: ClientDouble) -> None:
+        connection.begin_mail(1000)
+        say(connection, b"12345")
+        connection.connection_lost(None)
+        with pytest.raises(Over):
+            await connection.mail(1000, LONG_S)
+        assert connection.mail_bytes == len(b"\r\n12345")
+
+    _run(scene)
+
+
+def test_end_from_outside_says_a_last_word_once_and_keeps_the_first_cause() -> None:
+    """Whoever waits for the client hears that it is over."""
+
+    async def scene(connection: Connection, transport: ClientDouble) -> None:
+        waiting = asyncio.ensure_future(connection.line(LONG_S))
+        await asyncio.sleep(0)
+
+        connection.end("421 first", "crowded")
+        connection.end("421 second", "no room")
+
+        with pytest.raises(Over):
+            await waiting
+        assert transport.sent == b"421 first\r\n"
+        assert transport.has_closed
+        assert connection.record.trouble == "crowded"
+
+    _run(scene)
+
+
+def test_nothing_is_said_to_a_client_that_is_gone() -> None:
+    """Nor is a socket touched that is none any more."""
+
+    async def scene(connection: Connection, transport: ClientDouble) -> None:
+        connection.connection_lost(None)
+        connection.say("250 OK")
+        connection.resume()
+        connection.close()
+        assert (transport.sent, transport.is_reading_now, transport.has_closed) == (b"", False, False)
+
+    _run(scene)
+
+
+class _Clock:
+    """An event loop's clock and its timers."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: list[_Timer] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> _Timer:
+        self.timers.append(_Timer(self, when, callback))
+        return self.timers[-1]
+
+    def go_to(self, now: float) -> None:
+        self.now = now
+        for timer in [timer for timer in self.timers if timer.when() <= now]:
+            self.timers.remove(timer)
+            timer.callback()
+
+
+class _Timer:
+    def __init__(self, clock: _Clock, when: float, callback: Callable[[], None]) -> None:
+        self.clock = clock
+        self.callback = callback
+        self._when = when
+
+    def when(self) -> float:
+        return self._when
+
+    def cancel(self) -> None:
+        self.clock.timers.remove(self)
+
+
+def test_deadline_that_is_moved_on_takes_no_further_timer() -> None:
+    """A session of a hundred commands has one timer, and is late only by the last of them."""
+    clock, late = _Clock(), []
+    deadline = Deadline(cast(Any, clock), lambda: late.append(clock.now))
+
+    for second in range(9):
+        clock.go_to(second)
+        deadline.allow(10.0)
+        assert len(clock.timers) == 1
+    clock.go_to(17.9)
+    assert late == []
+    clock.go_to(18.0)
+
+    assert late == [18.0]
+    assert deadline.is_late
+    deadline.allow(10.0)
+    assert not deadline.is_late
+
+
+def test_deadline_that_is_moved_back_is_kept_all_the_same() -> None:
+    """A shorter time than before holds at once."""
+    clock, late = _Clock(), []
+    deadline = Deadline(cast(Any, clock), lambda: late.append(clock.now))
+    deadline.allow(100.0)
+
+    deadline.allow(1.0)
+    clock.go_to(1.0)
+
+    assert late == [1.0]
+    assert clock.timers == []
+
+
+def test_cancelled_deadline_leaves_no_timer() -> None:
+    """What has ended is not woken."""
+    clock = _Clock()
+    deadline = Deadline(cast(Any, clock), lambda: None)
+    deadline.allow(1.0)
+
+    deadline.cancel()
+    deadline.cancel()
+
+    assert clock.timers == []
