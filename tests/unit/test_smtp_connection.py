@@ -1,4 +1,4 @@
-"""A connection without a socket: what it makes of bytes, silence and ends; and its deadline."""
+"""A connection without a socket: what it makes of bytes, silence and ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from testing.clientdouble import ClientDouble, say
 
 from camalert.config import Config, Intake
 from camalert.smtp.connection import COMMANDS_WAITING_BYTES, Connection, Late, MailTooLarge, Over, SpokeTls
-from camalert.smtp.deadline import Deadline
 from camalert.smtp.reception import Reception
 
 CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
@@ -190,81 +189,3 @@ def test_nothing_is_said_to_a_client_that_is_gone() -> None:
         assert (transport.sent, transport.is_reading_now, transport.has_closed) == (b"", False, False)
 
     _run(scene)
-
-
-class _Clock:
-    """An event loop's clock and its timers."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.timers: list[_Timer] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> _Timer:
-        self.timers.append(_Timer(self, when, callback))
-        return self.timers[-1]
-
-    def go_to(self, now: float) -> None:
-        self.now = now
-        for timer in [timer for timer in self.timers if timer.when() <= now]:
-            self.timers.remove(timer)
-            timer.callback()
-
-
-class _Timer:
-    def __init__(self, clock: _Clock, when: float, callback: Callable[[], None]) -> None:
-        self.clock = clock
-        self.callback = callback
-        self._when = when
-
-    def when(self) -> float:
-        return self._when
-
-    def cancel(self) -> None:
-        self.clock.timers.remove(self)
-
-
-def test_deadline_that_is_moved_on_takes_no_further_timer() -> None:
-    """A session of a hundred commands has one timer, and is late only by the last of them."""
-    clock, late = _Clock(), []
-    deadline = Deadline(cast(Any, clock), lambda: late.append(clock.now))
-
-    for second in range(9):
-        clock.go_to(second)
-        deadline.allow(10.0)
-        assert len(clock.timers) == 1
-    clock.go_to(17.9)
-    assert late == []
-    clock.go_to(18.0)
-
-    assert late == [18.0]
-    assert deadline.is_late
-    deadline.allow(10.0)
-    assert not deadline.is_late
-
-
-def test_deadline_that_is_moved_back_is_kept_all_the_same() -> None:
-    """A shorter time than before holds at once."""
-    clock, late = _Clock(), []
-    deadline = Deadline(cast(Any, clock), lambda: late.append(clock.now))
-    deadline.allow(100.0)
-
-    deadline.allow(1.0)
-    clock.go_to(1.0)
-
-    assert late == [1.0]
-    assert clock.timers == []
-
-
-def test_cancelled_deadline_leaves_no_timer() -> None:
-    """What has ended is not woken."""
-    clock = _Clock()
-    deadline = Deadline(cast(Any, clock), lambda: None)
-    deadline.allow(1.0)
-
-    deadline.cancel()
-    deadline.cancel()
-
-    assert clock.timers == []
