@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from camalert.camera import Area, Camera, Match
 from camalert.configkey import key
-from camalert.patterns import check_network
+from camalert.patterns import check_hostname, check_network
 
 # Every section is to be had here, a camera's as well.
 __all__ = [
@@ -59,7 +59,7 @@ class Auth:
 class Smtp:
     """How cameras are spoken to."""
 
-    hostname: str = key("camalert")
+    hostname: str = key("camalert", check=check_hostname)
     listen: tuple[Listen, ...] = key((Listen(),))
     # "private" or networks such as 192.168.1.0/24
     allow: tuple[str, ...] = key(("private",), check=check_network)

@@ -11,6 +11,8 @@ import re
 from camalert.errors import ConfigError
 
 PRIVATE = "private"
+# A name, or an address in brackets; cameras are not particular about more.
+_HOSTNAME = re.compile(r"[A-Za-z0-9._-]{1,255}|\[[A-Za-z0-9.:]{1,64}\]")
 
 
 def check_pattern(text: str) -> None:
@@ -22,6 +24,15 @@ def check_pattern(text: str) -> None:
         re.compile(text, re.IGNORECASE)
     except re.error as error:
         raise ConfigError(f"not a regular expression: {error}") from error
+
+
+def check_hostname(text: str) -> None:
+    """Accept a name or an address literal to greet clients with.
+
+    Raises: ConfigError that says how to write one. Source: RFC 5321, section 4.1.2.
+    """
+    if not _HOSTNAME.fullmatch(text):
+        raise ConfigError('write a name such as "camalert" or "cams.home.arpa": letters, digits, dots and hyphens')
 
 
 def check_network(text: str) -> None:

@@ -1,7 +1,8 @@
 """The commands of SMTP as cameras really use them.
 
 Runs in the event loop of the smtp process. Built on aiosmtpd's protocol class, which finds commands by their names;
-what it refuses although it is harmless on a local network is replaced here. It never sees a byte: `connection` does.
+its answers to them are replaced here, for they refuse much that is harmless on a local network. It never sees a byte:
+`connection` does.
 
 Source: RFC 5321, RFC 4954 (AUTH), RFC 3207 (STARTTLS); docs/cameras.md for what cameras make of them.
 """
@@ -12,7 +13,6 @@ import asyncio
 import functools
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import structlog
 from aiosmtpd.smtp import SMTP
@@ -53,10 +53,6 @@ class Commands(SMTP):
         """Return a command, None when there is none of that name."""
         found: Callable[[str | None], Awaitable[None]] | None = self._smtp_methods.get(verb)
         return found
-
-    async def push(self, status: Any) -> None:
-        """Send a reply of aiosmtpd's."""
-        self._client.say(str(status))
 
     # --- greeting and encryption --------------------------------------------------------------------------------------
 
@@ -222,6 +218,14 @@ class Commands(SMTP):
         """Forget the mail that was begun."""
         self._transaction.reset()
         self._client.say(replies.OK)
+
+    async def smtp_NOOP(self, arg: str | None) -> None:
+        """Do nothing."""
+        self._client.say(replies.OK)
+
+    async def smtp_EXPN(self, arg: str | None) -> None:
+        """Expand nothing."""
+        self._client.say(replies.NO_LISTS)
 
     async def smtp_VRFY(self, arg: str | None) -> None:
         """Verify nothing: every recipient is right."""

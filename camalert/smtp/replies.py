@@ -1,4 +1,4 @@
-"""Every reply that a client gets, but for aiosmtpd's to NOOP and EXPN: code, enhanced code and words.
+"""Every reply that a client gets: code, enhanced code and words.
 
 Pure. No reply is without words: firmware hangs on one. What a camera's owner should change is for the log and the
 status: see `diagnosis`.
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 OK = "250 2.0.0 OK"
 SENDER_OK = "250 2.1.0 OK"
 RECIPIENT_OK = "250 2.1.5 OK"
+NO_LISTS = "502 5.5.1 there are no lists here"
 SEND_AND_SEE = "252 2.1.5 send it and see"
 HELP = "214 2.0.0 for alarm mails of cameras: EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP QUIT"
 BYE = "221 2.0.0 bye"

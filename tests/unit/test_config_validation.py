@@ -57,6 +57,11 @@ def _complaints(raw: dict[str, Any]) -> list[str]:
             "config.toml: smtp.hostname = 5 must be text in quotes",
         ),
         (
+            {"smtp": {"hostname": ""}},
+            'config.toml: smtp.hostname = "" is not right: write a name such as "camalert" or "cams.home.arpa": '
+            "letters, digits, dots and hyphens",
+        ),
+        (
             {"smtp": {"allow": "private"}},
             'config.toml: smtp.allow = "private" must be a list in brackets, such as ["one", "two"]',
         ),
