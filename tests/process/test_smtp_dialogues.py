@@ -304,6 +304,7 @@ SMUGGLED = b"MAIL FROM:<evil@example>\r\nRCPT TO:<owner@home.example>\r\nDATA\r\
 
 def test_what_no_camera_needs_is_answered_in_our_words(client: Client) -> None:
     """Lists there are none, and nothing is done when nothing is asked for."""
+    assert client.hear().startswith("220")
     assert client.ask("EXPN everybody") == "502 5.5.1 there are no lists here"
     assert client.ask("NOOP") == "250 2.0.0 OK"
 
