@@ -15,6 +15,11 @@ from camalert.states import ChildSpec, Role
 
 SMTP = "smtp"  # the intake child that has the listening sockets
 FRAME_CHANNELS = 3  # BGR, one byte each
+# Between two answers the writer waits for one lock and writes one batch, 32 MiB at most, or brings the WAL home: 10 s
+# on the slowest memory card. With the ping before it and the ladder after it, a hung one is replaced while a mail still
+# waits for its answer (30 s).
+WRITER_WORK_S = 10.0
+WRITER_ANSWER_S = 20.0
 SPARE_FRAME_SLOTS = 2  # one being loaded and one being concluded while all workers are busy
 MIB = 1 << 20
 
@@ -57,7 +62,7 @@ def make(config: Config, cores: int, memory_bytes: int) -> Plan:
 def specs(config: Config, plan: Plan) -> list[ChildSpec]:
     """Describe the children of a plan, in the order of their start."""
     # A writer may be in a transaction that waits for somebody else's lock; killing it then would help nobody.
-    writer_answer_s = 2 * config.database.busy_seconds + 30
+    writer_answer_s = max(WRITER_ANSWER_S, config.database.busy_seconds + WRITER_WORK_S)
     children = [
         ChildSpec(WRITER, Role.WRITER, "camalert.writer:main", is_vital=True, ready_s=120, grace_s=writer_answer_s,
                   answer_s=writer_answer_s),

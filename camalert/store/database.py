@@ -25,6 +25,7 @@ from camalert.store.walindex import WalIndex
 from camalert.store.walsync import WalSync
 
 Result = TypeVar("Result")
+REOPEN_S = 2.0  # for locks on a file in the place of ours; the write itself waits for `busy_seconds`
 ABANDONED_MAX = 20  # each keeps its descriptors; a process that has left more connections makes room for a new one
 SCHEMA_ROUNDS = 5  # each round waits for the lock; a schema that changes more often than this is being worked on
 
@@ -180,7 +181,7 @@ class Database:
             self._warnings += self._files.make_way(time.time())
             if self._abandoned >= ABANDONED_MAX:
                 raise StoreLost(f"the database file {self.path} was away or damaged {self._abandoned} times")
-            self.open(wait_s=wait_s)
+            self.open(wait_s=min(REOPEN_S, self._settings.busy_seconds) if wait_s is None else wait_s)
         assert self._connection is not None  # noqa: S101 - open() ends in a connection or raises
         return self._connection
 

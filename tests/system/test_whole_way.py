@@ -122,6 +122,18 @@ def test_killed_child_is_back_and_nothing_is_lost(service: ServiceUnderTest, nam
     assert service.count("alerts_detect") == 1
 
 
+def test_hung_writer_costs_no_alarm(make_service: MakeService) -> None:
+    """The camera that waits gets its 250 from the successor, and there is one row."""
+    service = make_service(intake__wait_seconds=120).start()
+    service.kill("writer", signal.SIGSTOP)
+
+    code, _ = service.send([pictures.person_jpeg()])
+
+    assert code == 250
+    assert service.count("alerts_alert") == 1
+    assert service.find("child_hung", child="writer")
+
+
 def test_second_service_with_the_same_run_directory_is_refused(service: ServiceUnderTest) -> None:
     """Two supervisors never share a database and a pool by accident."""
     found = subprocess.run(

@@ -7,8 +7,11 @@ from dataclasses import replace
 import pytest
 
 from camalert import plan
-from camalert.config import Config, Decode, Detector, Listen, Pool, Smtp
+from camalert.config import Config, Database, Decode, Detector, Listen, Pool, Smtp
 from camalert.errors import ConfigError
+from camalert.lifecycle import ABORT_GRACE_S
+from camalert.liveness import PING_EVERY_S
+from camalert.restart import BASE_S
 from camalert.states import Role
 
 GIB = 1 << 30
@@ -49,10 +52,19 @@ def test_specs_names_and_roles() -> None:
 
 def test_specs_writer_may_wait_longer_than_its_busy_timeout() -> None:
     """A locked database ends in an answer, never in a kill."""
+    for busy_seconds in (0.1, Config().database.busy_seconds, 60.0):
+        config = Config(database=Database(busy_seconds=busy_seconds))
+        writer = plan.specs(config, plan.make(config, 4, 8 * GIB))[0]
+
+        assert writer.answer_s >= busy_seconds + 10
+
+
+def test_specs_hung_writer_is_replaced_while_a_mail_waits() -> None:
+    """The camera gets its 250 from the successor: ping, answer, ladder and start take less than its patience."""
     config = Config()
     writer = plan.specs(config, plan.make(config, 4, 8 * GIB))[0]
 
-    assert writer.answer_s > 2 * config.database.busy_seconds
+    assert PING_EVERY_S + writer.answer_s + ABORT_GRACE_S + BASE_S < config.intake.wait_seconds
 
 
 def test_replaced_by_names_the_children_concerned() -> None:
