@@ -5,7 +5,7 @@ Pure: part of the books of `statusbook`. Times are monotonic, None for never.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from camalert import config
@@ -60,10 +60,20 @@ class CameraBook:
         now: Monotonic seconds.
     """
 
-    def __init__(self, silence: config.Status, cameras: Iterable[config.Camera], now: float) -> None:
+    def __init__(self, silence: config.Status, cameras: Sequence[config.Camera], now: float) -> None:
+        self._cameras: dict[str, _Camera] = {}
+        self.expect(silence, cameras, now)
+
+    def expect(self, silence: config.Status, cameras: Sequence[config.Camera], now: float) -> None:
+        """Take another configuration; what was heard stays known."""
         self._silence = silence
         self._own_limits = {camera.name: camera.silent_days for camera in cameras if camera.silent_days > 0}
-        self._cameras = {camera.name: _Camera(now, is_configured=True) for camera in cameras if camera.name}
+        names = {camera.name for camera in cameras}
+        for name, known in self._cameras.items():
+            known.is_configured = name in names
+        for camera in cameras:
+            if camera.name and camera.name not in self._cameras:
+                self._cameras[camera.name] = _Camera(now, is_configured=True)
 
     def mailed(self, camera: str, peer: str, pictures: int, now: float) -> Silence | None:
         """Note a mail of a camera at an address; a test or health mail has no pictures.

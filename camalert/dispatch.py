@@ -48,7 +48,7 @@ class Dispatch:
         self.decoders = Crew(Stage.DECODE, limits.decode_s)
         self.detectors = Crew(Stage.DETECT, limits.detect_s)
         self.examined: collections.Counter[str] = collections.Counter()  # pictures by detector, since its start
-        self.stale = 0  # messages about leases that had ended
+        self._stale = 0  # messages about nothing that is under way
         self._stores = OpenStores((*layout.intake, *layout.folder))
         self._has_writer = False
         self._is_draining = False
@@ -63,11 +63,6 @@ class Dispatch:
         """Return how many pictures are in frame slots."""
         return len(self.slots.work)
 
-    def outcome(self, slot: int) -> int:
-        """Return the outcome being concluded for a slot, 0 when there is none."""
-        verdict = self.slots.verdict(slot)
-        return verdict.outcome if verdict else 0
-
     def busy(self) -> frozenset[str]:
         """Return the workers that have a job, whose deadline bounds them."""
         return frozenset((*self.decoders.jobs, *self.detectors.jobs))
@@ -80,6 +75,15 @@ class Dispatch:
         """Return the earliest deadline of a job."""
         crews = (self.decoders, self.detectors)
         return min((deadline for crew in crews for _, deadline in crew.jobs.values()), default=None)
+
+    def take_stale(self) -> int:
+        """Return how many messages were about nothing that is under way, since the last call."""
+        stale, self._stale = self._stale, 0
+        return stale
+
+    def limit(self, limits: Limits) -> None:
+        """Let the jobs that begin from now on have these deadlines."""
+        self.decoders.limit_s, self.detectors.limit_s = limits.decode_s, limits.detect_s
 
     # --- children come and go ---------------------------------------------------------------------------------------
 
@@ -151,7 +155,7 @@ class Dispatch:
         """
         asker = self._stores.close(message)
         if asker is None:
-            self.stale += 1
+            self._stale += 1
         return [(asker, message)] if asker else []
 
     def loaded(self, message: Loaded, now: float) -> list[Send]:
@@ -160,7 +164,7 @@ class Dispatch:
         Raises: ProtocolError when the slot was not lent to the writer.
         """
         if not self.slots.is_current(message.slot, message.generation):
-            self.stale += 1
+            self._stale += 1
             return []
         self.slots.load(message)
         return self._queue(self.decoders, message.slot, now)
@@ -198,19 +202,21 @@ class Dispatch:
             sends = self._conclude(message.slot, outcome, Stage.DETECT)
         return sends + self._assign(self.detectors, now)
 
-    def concluded(self, message: Concluded) -> None:
-        """Free the frame slot of a committed verdict; the writer goes on with it in the lease that follows.
+    def concluded(self, message: Concluded) -> int | None:
+        """Free the frame slot of a committed verdict; the writer, also one that leaves, goes on in the next lease.
 
+        Returns: The verdict's outcome; None when it was concluded before.
         Raises: ProtocolError when no verdict of this slot was to be written.
         """
         if not self.slots.is_current(message.slot, message.generation):
-            self.stale += 1
-            return
-        if self.slots.verdict(message.slot) is None:
+            self._stale += 1
+            return None
+        verdict = self.slots.verdict(message.slot)
+        if verdict is None:
             raise ProtocolError(f"slot {message.slot} has no verdict to be concluded")
         self.slots.end(message.slot)
-        if self._has_writer and not self._is_draining:
-            self.slots.lease(message.slot, WRITER)
+        self.slots.lease(message.slot, WRITER)
+        return verdict.outcome
 
     # --- the moves --------------------------------------------------------------------------------------------------
 
@@ -242,5 +248,5 @@ class Dispatch:
         """Take a worker's answer into the books; one about an ended lease or another's job is counted and ignored."""
         if self.slots.is_current(message.slot, message.generation) and crew.finish(name, message.slot):
             return True
-        self.stale += 1
+        self._stale += 1
         return False

@@ -31,7 +31,7 @@ from camalert.occurrences import (
     StopAsked,
     TimePassed,
 )
-from camalert.states import Child, Phase, Role, Rung, Service, State, exit_words
+from camalert.states import Child, ChildSpec, Phase, Role, Rung, Service, State, exit_words
 
 ABORT_GRACE_S = 2.0  # faulthandler needs under 0.1 s to write the stacks; the rest is margin
 LOST_GRACE_S = 1.0  # a process that ends closes its channel a few milliseconds before it is gone
@@ -65,8 +65,8 @@ def step(service: Service, event: Event, now: float, draw: float = 0.0) -> tuple
         case Quiet():
             if service.phase is Phase.DRAINING:
                 turn.begin_stopping()
-        case ReplaceAsked(names):
-            turn.replace_later(names)
+        case ReplaceAsked(specs):
+            turn.replace_later(specs)
         case TimePassed():
             turn.let_time_pass()
         case _:
@@ -92,7 +92,8 @@ class _Turn:
         child = self.service.children[name]
         if child.state is State.STARTING:
             self._put(replace(child, state=State.READY, deadline=None, reason="", was_ready=True))
-            self._forget_replacing(name)
+            if not child.is_outdated:
+                self._forget_replacing(name)
 
     def end(self, name: str, code: int, *, is_blameless: bool) -> None:
         child = self.service.children[name]
@@ -112,7 +113,9 @@ class _Turn:
     def abort(self, name: str, reason: str, *, is_blameless: bool) -> None:
         child = self.service.children[name]
         if child.state in (State.STARTING, State.READY):
-            self._climb(replace(child, reason=reason, is_blameless=is_blameless))
+            self._climb(replace(child, reason=reason, is_hung=True, is_blameless=is_blameless))
+        elif child.is_running:
+            self._put(replace(child, is_hung=True))
 
     def lose(self, name: str) -> None:
         child = self.service.children[name]
@@ -120,10 +123,14 @@ class _Turn:
             deadline = self.now + LOST_GRACE_S
             self._put(replace(child, state=State.STOPPING, deadline=deadline, reason="it closed its channel"))
 
-    def replace_later(self, names: tuple[str, ...]) -> None:
-        if self.service.phase in (Phase.STARTING, Phase.RUNNING):  # who ends gets no successor for a new configuration
-            together = tuple(dict.fromkeys((*self.service.replacing, *names)))
-            self.service = replace(self.service, replacing=together)
+    def replace_later(self, specs: tuple[ChildSpec, ...]) -> None:
+        if self.service.phase not in (Phase.STARTING, Phase.RUNNING):
+            return  # who ends gets no successor for a new configuration
+        for spec in specs:
+            child = self.service.children[spec.name]
+            self._put(replace(child, spec=spec, is_outdated=child.state is State.STARTING))
+        together = tuple(dict.fromkeys((*self.service.replacing, *(spec.name for spec in specs))))
+        self.service = replace(self.service, replacing=together)
 
     def stop_asked(self) -> None:
         match self.service.phase:

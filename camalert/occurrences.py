@@ -8,6 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from camalert.states import ChildSpec
+
 
 @dataclass(frozen=True, slots=True)
 class Begin:
@@ -61,9 +63,9 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceAsked:
-    """These children are to be replaced one at a time: a new configuration, or age."""
+    """Children are to be replaced one at a time, by what these specs say: a new configuration, or age."""
 
-    names: tuple[str, ...]
+    specs: tuple[ChildSpec, ...]
 
 
 @dataclass(frozen=True, slots=True)

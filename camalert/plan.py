@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from camalert.config import Config
+from camalert.dispatch import Limits
 from camalert.errors import ConfigError
 from camalert.frameslots import WRITER
 from camalert.slots import Layout
@@ -57,6 +58,11 @@ def make(config: Config, cores: int, memory_bytes: int) -> Plan:
             f"pool.frame_max_px or intake.max_mail_bytes, or raise the share"
         )
     return Plan(detectors, decoders, layout)
+
+
+def limits(config: Config) -> Limits:
+    """Return the deadlines of the jobs."""
+    return Limits(config.decode.deadline_seconds, config.detector.deadline_seconds)
 
 
 def specs(config: Config, plan: Plan) -> list[ChildSpec]:

@@ -108,6 +108,10 @@ class Reporter:
         if note.get("level") in _TROUBLES:
             self.book.trouble(str(note.get("event", "")), words, now)
 
+    def expect(self, settings: config.Config) -> None:
+        """Take what a new configuration says of the cameras."""
+        self.book.cameras.expect(settings.status, settings.camera, time.monotonic())
+
     def database_usable(self) -> None:
         """Take note that alarms can be stored."""
         self._read_notes()  # older ones may say otherwise

@@ -12,20 +12,20 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import structlog
 
 from camalert import lifecycle, messages, occurrences, plan
 from camalert.aging import Aging
 from camalert.config import Config
-from camalert.dispatch import Dispatch, Limits
+from camalert.dispatch import Dispatch
 from camalert.engines import EngineChoice
-from camalert.errors import CamalertError, Exit, ProtocolError
+from camalert.errors import Exit, ProtocolError
 from camalert.fleet import Fleet
 from camalert.liveness import Liveness
 from camalert.occurrences import Do
 from camalert.orders import Run, orders_for
+from camalert.renewal import Renewal
 from camalert.reporter import Reporter
 from camalert.signals import Signals
 from camalert.states import Child, Phase, Role, Rung, Service, State, exit_words
@@ -47,19 +47,17 @@ class Supervisor:
         self._run = run
         self._engine = engine
         self._reporter = reporter
-        self._reread = reread
         self._specs = {spec.name: spec for spec in plan.specs(run.config, run.plan)}
         children = {name: Child(spec) for name, spec in self._specs.items()}
         self._service = Service(children, run.config.service.drain_seconds)
-        limits = Limits(run.config.decode.deadline_seconds, run.config.detector.deadline_seconds)
-        self._dispatch = Dispatch(run.plan.layout, limits)
+        self._dispatch = Dispatch(run.plan.layout, plan.limits(run.config))
+        self._renewal = Renewal(reread, self._dispatch, reporter)
         self._liveness = Liveness()
         self._aging = Aging()
         self._clock = TurnClock(time.monotonic())
         self._fleet = Fleet(self._take, self._bury, self._lose, self._hang)
         self._board = Switchboard(self._specs.values(), self._dispatch, self._fleet.send, reporter, self._clock)
         self._routes = {name: {messages.Ready: self._greet} | routes for name, routes in self._board.routes.items()}
-        self._dropped = 0  # messages about leases that had ended
         self._check_at = self._clock.now  # when a deadline may have passed; for each message it would cost too much
         self._draw = random.Random()  # noqa: S311 - spreads restarts, guards nothing
 
@@ -98,9 +96,6 @@ class Supervisor:
         if handle is None:
             raise ProtocolError(f"{name} sent {type(message).__name__}")
         handle(name, message)
-        if self._dispatch.stale != self._dropped:
-            self._dropped = self._dispatch.stale
-            log.info("message_dropped", child=name, message=type(message).__name__, reason="its lease had ended")
 
     def _greet(self, name: str, _: messages.Message) -> None:
         """Take a ready child into the work; one that was told to go meanwhile gets none."""
@@ -128,7 +123,7 @@ class Supervisor:
         if not is_expected:
             self._reporter.trouble("child_ended", f"{name}: {words}")
         is_unread = child.channel.is_unread and before.rung is Rung.NONE
-        is_blameless = self._board.leave(name, code, is_hung=before.rung >= Rung.ABORTED, is_unread=is_unread)
+        is_blameless = self._board.leave(name, code, is_hung=before.is_hung, is_unread=is_unread)
         is_engine = self._specs[name].role is Role.DETECTOR and not before.was_ready
         if is_engine and self._engine.fall_back(code, child.engine):
             log.warning("engine_replaced", engine=self._engine.name, failed=child.engine, exit=words)
@@ -137,9 +132,10 @@ class Supervisor:
 
     def _hang(self, name: str, reason: str) -> None:
         """End a child that does not answer or cannot be understood."""
-        self._retire(name)
-        log.warning("child_hung", child=name, reason=reason)
-        self._step(occurrences.Hung(name, reason, is_blameless=name in self._dispatch.busy()))
+        if not self._service.children[name].is_hung:
+            self._retire(name)
+            log.warning("child_hung", child=name, reason=reason)
+            self._step(occurrences.Hung(name, reason, is_blameless=name in self._dispatch.busy()))
 
     def _lose(self, name: str) -> None:
         """Give a child whose channel is closed the moment that its end takes."""
@@ -160,6 +156,8 @@ class Supervisor:
         if self._dispatch.is_quiet and not self._service.has_running(Role.INTAKE):
             self._step(occurrences.Quiet())
         self._recycle(now)
+        if count := self._dispatch.take_stale():
+            log.info("messages_dropped", count=count, reason="they were about nothing that is under way")
         self._reporter.turn(self._service, self._dispatch, self._fleet.pids(), self._engine.name, time.monotonic())
         self._check_at = self._next_check_at(now)
 
@@ -215,18 +213,9 @@ class Supervisor:
         self._board.retire(name)
 
     def _reload(self) -> None:
-        """Take a changed configuration: check it, then replace the children it concerns, one at a time."""
-        self._reporter.announce_reloading()
-        try:
-            config = self._reread()
-        except CamalertError as error:
-            log.error("reload_refused", error=str(error), advice="the old configuration stays in force")
-        else:
-            names, fixed = plan.replaced_by(self._run.config, config, list(self._specs.values()))
-            self._run = replace(self._run, config=config)
-            log.info("reloaded", replaces=names, needs_restart=fixed)
-            self._step(occurrences.ReplaceAsked(tuple(names)))
-        self._reporter.announce_ready()
+        self._run, specs = self._renewal.take(self._run, self._specs.values(), self._service.phase)
+        self._specs |= {spec.name: spec for spec in specs}
+        self._step(occurrences.ReplaceAsked(specs))
 
     def _recycle(self, now: float) -> None:
         """Replace the detectors that have examined enough or grown too large."""
@@ -237,7 +226,7 @@ class Supervisor:
         for name in self._aging.due(detectors, self._run.config.detector, examined, self._fleet.memory_bytes, now):
             if name not in self._service.replacing:
                 log.info("detector_recycled", child=name, pictures=examined[name])
-                self._step(occurrences.ReplaceAsked((name,)))
+                self._step(occurrences.ReplaceAsked((self._specs[name],)))
 
     def _next_check_at(self, now: float) -> float:
         """Return when to look at the deadlines again; `_step` brings it forward."""

@@ -11,7 +11,7 @@ import signal
 import socket
 from collections.abc import Callable
 
-_AT_ONCE = 64  # signals read together; more are read in the next turn
+AT_ONCE = 64  # signals read together; more are read in the next turn
 
 
 class Signals:
@@ -25,10 +25,10 @@ class Signals:
         self._stop = stop
         self._reload = reload
         self._has_terminal = os.isatty(0)
-        self._wakeup, self._end = socket.socketpair()
+        self._wakeup, self._signalled_end = socket.socketpair()
         self._wakeup.setblocking(False)
-        self._end.setblocking(False)
-        signal.set_wakeup_fd(self._end.fileno(), warn_on_full_buffer=False)
+        self._signalled_end.setblocking(False)
+        signal.set_wakeup_fd(self._signalled_end.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
 
@@ -38,7 +38,7 @@ class Signals:
 
     def obey(self, _: str = "") -> None:
         """Do what the signals that came ask for."""
-        for number in self._wakeup.recv(_AT_ONCE):
+        for number in self._wakeup.recv(AT_ONCE):
             if number == signal.SIGHUP and not self._has_terminal:
                 self._reload()
             elif number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -48,4 +48,4 @@ class Signals:
         """Catch no more."""
         signal.set_wakeup_fd(-1)
         self._wakeup.close()
-        self._end.close()
+        self._signalled_end.close()

@@ -76,7 +76,9 @@ class Child:
     state: State = State.DOWN
     deadline: float | None = None
     rung: Rung = Rung.NONE
-    is_blameless: bool = False  # the end to come is a picture's fault or our wish: start again at once
+    is_hung: bool = False  # it was given up: it did not answer in time, or made no sense
+    is_outdated: bool = False  # it was started before a change that it is to be replaced for
+    is_blameless: bool = False  # the end to come is a picture's fault: start again at once
     history: restart.History = field(default_factory=restart.History)
     started_at: float = 0.0
     was_ready: bool = False  # since its latest start
@@ -95,6 +97,8 @@ class Child:
             state=State.STARTING,
             deadline=now + self.spec.ready_s,
             rung=Rung.NONE,
+            is_hung=False,
+            is_outdated=False,
             is_blameless=False,
             started_at=now,
             was_ready=False,

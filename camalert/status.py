@@ -82,7 +82,7 @@ class Status:
     pid: int
     written_utc: float
     started_utc: float
-    state: str  # lifecycle.Phase
+    state: str  # states.Phase
     since_utc: float
     reason: str = ""
     engine: str = ""

@@ -7,7 +7,7 @@ not make cameras silent; wall-clock times appear only when the status is rendere
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from camalert import config
@@ -53,7 +53,7 @@ class StatusBook:
         cameras: The cameras' own book; who tells or asks about them does it there.
     """
 
-    def __init__(self, start: Status, silence: config.Status, cameras: Iterable[config.Camera], now: float) -> None:
+    def __init__(self, start: Status, silence: config.Status, cameras: Sequence[config.Camera], now: float) -> None:
         self._status = start
         self.cameras = CameraBook(silence, cameras, now)
         self._children: dict[str, tuple[ChildStatus, float]] = {}

@@ -86,7 +86,7 @@ class Switchboard:
         Args:
             name: The child.
             code: Its exit code.
-            is_hung: It was ended because it did not answer.
+            is_hung: It was given up: it did not answer in time, or made no sense.
             is_unread: It never read the job that it was sent.
 
         Returns: Whether it ended in a job, which is the picture's fault.
@@ -132,8 +132,9 @@ class Switchboard:
         self._send(self._books.stored(message))
 
     def _take_concluded(self, _: str, message: messages.Concluded) -> None:
-        self._reporter.examined(self._books.outcome(message.slot))
-        self._books.concluded(message)
+        outcome = self._books.concluded(message)
+        if outcome is not None:
+            self._reporter.examined(outcome)
 
     def _send(self, sends: list[Send]) -> None:
         for name, message in sends:

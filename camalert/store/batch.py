@@ -87,6 +87,8 @@ class Batch:
                 log.error("mail_refused", slot=store.slot, mail_id=store.mail_id.hex(), error=str(error))
                 done.kept[store.mail_id] = Kept(StoreCode.REFUSED)
         done.take(self._write(pool, mails, verdicts, epoch, on_commit))
+        if epoch and self._database.epoch != epoch:
+            done.unwritten.clear()  # another file took the place of theirs
         return done
 
     def _write(

@@ -26,31 +26,31 @@ class Conclusions:
     """Hold the verdicts that are not written yet: on pictures given up, and held back by a fault of the database."""
 
     def __init__(self, pool: Pool, queue: Queue) -> None:
-        self.given_up: list[Verdict] = []
+        self._given_up: list[Verdict] = []
         self.held_back: list[Verdict] = []
         self._pool = pool
         self._queue = queue
 
     def give_up(self, verdict: Verdict) -> None:
         """Let the next batch end the examination of a picture that cannot be brought into a slot."""
-        self.given_up.append(verdict)
+        self._given_up.append(verdict)
 
     def are_due(self, now: float, retry_at: float) -> bool:
         """Tell whether there is something to write without a message: what was given up, or held back until now."""
-        return bool(self.given_up or (self.held_back and now >= retry_at))
+        return bool(self._given_up or (self.held_back and now >= retry_at))
 
     def gather(self, messages: Sequence[Conclude]) -> list[Verdict]:
         """Return all that a batch has to write, with those that lie in the slots of its messages.
 
         A verdict on an alert of a database that is gone is left out.
         """
-        found = self.held_back + self.given_up
+        found = self.held_back + self._given_up
         found += [
             transfer.verdict(self._pool, message)
             for message in messages
             if not self._queue.is_stale(Lease(message.slot, message.generation))
         ]
-        self.given_up = []
+        self._given_up = []
         return found
 
     def settle(self, done: Done) -> None:
@@ -68,7 +68,7 @@ class Conclusions:
 
     def forget(self) -> None:
         """Forget all, when the database is another one."""
-        self.given_up = []
+        self._given_up = []
         self.held_back = []
 
 

@@ -23,7 +23,7 @@ class News:
         self._zone = settings.timestamps
         self._database = database
         self._post = post
-        self._cameras_of = 0  # the epoch whose cameras have been told
+        self._told_epoch = 0  # the epoch whose cameras have been told
         self._count_at = 0.0
         self._counted: Counted | None = None
 
@@ -36,11 +36,11 @@ class News:
 
         Raises: StoreError and its kinds.
         """
-        if self._cameras_of == self._database.epoch:
+        if self._told_epoch == self._database.epoch:
             return
         for camera, seen_utc in self._database.read(cameras.last_seen):
             self.note({"event": "camera_known", "camera": camera, "seen_utc": seen_utc})
-        self._cameras_of = self._database.epoch
+        self._told_epoch = self._database.epoch
 
     def tell_figures(self, now: float, now_utc: float) -> None:
         """Say how many pictures are pending and what this day has had, if it is time and they have changed.

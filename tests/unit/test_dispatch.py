@@ -62,8 +62,7 @@ def test_picture_goes_the_whole_way() -> None:
     assert dispatch.decoded("decoder-0", Decoded(3, 1, False, 1), 0.0) == [("detector-0", Detect(3, 1))]
     concluded = dispatch.detected("detector-0", Detected(3, 1, Outcome.PERSON), 0.0)
     assert concluded == [(WRITER, Conclude(3, 1, 103, Outcome.PERSON, Stage.DETECT, 0, 0))]
-    assert dispatch.outcome(3) == Outcome.PERSON
-    dispatch.concluded(Concluded(3, 1, 103))
+    assert dispatch.concluded(Concluded(3, 1, 103)) == Outcome.PERSON
     assert dispatch.is_quiet
     assert _load(dispatch, 3) == [("decoder-0", Decode(3, 2, 55, 0, is_clip=False))]
 
@@ -204,7 +203,7 @@ def test_message_of_an_ended_lease_changes_nothing() -> None:
     assert dispatch.detected("detector-0", Detected(4, 1, Outcome.NOBODY), 0.0) == []
     dispatch.concluded(Concluded(3, 9, 103))
     assert dispatch.in_flight == 1
-    assert dispatch.stale == 3
+    assert dispatch.take_stale() == 3
     assert dispatch.busy() == frozenset({"decoder-0"})
 
 
@@ -332,7 +331,6 @@ class PipelineMachine(RuleBasedStateMachine):
         self.is_leaving = self.is_draining = False
         self.in_flight: set[int] = set()
         self.next_id = 1
-        self.stale = 0
 
     def deliver(self, sends: list[Send]) -> None:
         for name, message in sends:
@@ -435,9 +433,7 @@ class PipelineMachine(RuleBasedStateMachine):
         owned = [slots.owner(slot) for slot in LAYOUT.frames]
         if WRITER in self.inbox and not self.is_leaving and not self.is_draining:
             assert None not in owned
-            # A writer that leaves, or does not know of the drain, may load into a slot that it has no more.
-            assert self.dispatch.stale == self.stale
-        self.stale = self.dispatch.stale
+        assert self.dispatch.take_stale() == 0  # nobody who tells the truth is ignored
         jobs = [slot for crew in (self.dispatch.decoders, self.dispatch.detectors) for slot, _ in crew.jobs.values()]
         queued = [
             slot for crew in (self.dispatch.decoders, self.dispatch.detectors) for slot in (*crew.live, *crew.backlog)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -55,6 +57,10 @@ class Life:
         """Bring everything up."""
         self.on(Begin(), *(BecameReady(name) for name in NAMES))
         return self
+
+    def replacement(self, *names: str) -> ReplaceAsked:
+        """Return the wish for successors of these children, with the specs that they have."""
+        return ReplaceAsked(tuple(self.service.children[name].spec for name in names))
 
     def state(self, name: str) -> State:
         return self.service.children[name].state
@@ -266,7 +272,7 @@ def test_writer_dying_in_a_drain_is_started_again() -> None:
 def test_writer_replaced_as_the_service_is_asked_to_end_comes_back_for_the_drain() -> None:
     """A new configuration and the end may come together; the mails in between still get their commit."""
     life = Life().run()
-    life.on(ReplaceAsked(("writer",)), StopAsked())
+    life.on(life.replacement("writer"), StopAsked())
 
     assert life.on(Ended("writer", 0)) == [Action(Do.START, "writer")]
 
@@ -276,7 +282,7 @@ def test_new_configuration_in_a_drain_replaces_nobody() -> None:
     life = Life().run()
     life.on(StopAsked())
 
-    assert life.on(ReplaceAsked(("writer", "detector-1"))) == []
+    assert life.on(life.replacement("writer", "detector-1")) == []
     life.on(Hung("writer", "silent"))
     life.on(Ended("writer", -9))
     assert life.state("writer") is State.BACKOFF
@@ -294,7 +300,7 @@ def test_replacement_goes_one_at_a_time() -> None:
     """A reload never takes all detectors, or writer and smtp, away together."""
     life = Life().run()
 
-    assert life.on(ReplaceAsked(("smtp", "decoder-1"))) == [Action(Do.ASK, "smtp")]
+    assert life.on(life.replacement("smtp", "decoder-1")) == [Action(Do.ASK, "smtp")]
     assert life.on(Ended("smtp", 0)) == [Action(Do.START, "smtp")]
     assert life.on(BecameReady("smtp")) == [Action(Do.ASK, "decoder-1")]
     assert life.on(Ended("decoder-1", 0)) == [Action(Do.START, "decoder-1")]
@@ -302,11 +308,72 @@ def test_replacement_goes_one_at_a_time() -> None:
     assert life.service.replacing == ()
 
 
+def test_child_that_starts_as_the_configuration_changes_is_replaced_once_it_is_ready() -> None:
+    """It was started with the old one, perhaps for the owner's first try a moment ago."""
+    life = Life().run()
+    life.on(life.replacement("smtp"))
+    life.on(Ended("smtp", 0))
+
+    assert life.on(life.replacement("smtp")) == []
+    assert life.on(BecameReady("smtp")) == [Action(Do.ASK, "smtp")]
+    assert life.on(Ended("smtp", 0)) == [Action(Do.START, "smtp")]
+    life.on(BecameReady("smtp"))
+    assert life.service.replacing == ()
+
+
+def test_child_that_dies_as_the_configuration_changes_is_not_replaced_twice() -> None:
+    """Whoever is started after the change has the new one."""
+    life = Life().run()
+    life.on(Ended("decoder-1", -9))
+    life.on(life.replacement("decoder-1"))
+    life.on(TimePassed(), after_s=1)
+
+    assert life.on(BecameReady("decoder-1")) == []
+    assert life.service.replacing == ()
+
+
+def test_replacement_follows_its_new_spec() -> None:
+    """A longer lock wait in the new configuration comes with longer patience for the writer."""
+    life = Life().run()
+    spec = replace(life.service.children["decoder-1"].spec, grace_s=60, ready_s=90)
+    life.on(ReplaceAsked((spec,)))
+
+    assert life.on(TimePassed(), after_s=50) == []
+    life.on(Ended("decoder-1", 0))
+    assert life.on(TimePassed(), after_s=80) == []
+    assert life.on(TimePassed(), after_s=11) == [Action(Do.ABORT, "decoder-1")]
+
+
+@pytest.mark.parametrize("why", ["closed its channel", "third signal"])
+def test_child_that_is_killed_for_another_reason_did_not_hang(why: str) -> None:
+    """The owner does not read of a picture that it did not finish in time."""
+    life = Life().run()
+    if why == "closed its channel":
+        life.on(Lost("decoder-1"))
+        life.on(TimePassed(), after_s=1.1)
+    else:
+        life.on(StopAsked(), StopAsked(), StopAsked())
+
+    assert life.service.children["decoder-1"].rung >= Rung.ABORTED
+    assert not life.service.children["decoder-1"].is_hung
+
+
+def test_child_that_hangs_on_its_way_out_hung() -> None:
+    """It was asked to go, and its job passed the deadline all the same."""
+    life = Life().run()
+    life.on(life.replacement("decoder-1"))
+
+    assert life.on(Hung("decoder-1", "why", is_blameless=True)) == []
+    assert life.service.children["decoder-1"].is_hung
+    life.on(Ended("decoder-1", 0))
+    assert not life.service.children["decoder-1"].is_hung
+
+
 def test_replaced_child_that_fails_anew_is_not_started_again_and_again() -> None:
     """An optional child whose installation is wrong gets one new chance by a reload, not an endless one."""
     life = Life().run()
     life.on(Ended("review", Exit.CONFIG))
-    life.on(ReplaceAsked(("review",)))
+    life.on(life.replacement("review"))
 
     followed = life.on(Ended("review", Exit.CONFIG))
 
@@ -318,7 +385,7 @@ def test_replaced_child_that_fails_anew_is_not_started_again_and_again() -> None
 def test_replaced_child_that_does_not_leave_is_aborted() -> None:
     """Asking has a grace period, then the ladder."""
     life = Life().run()
-    life.on(ReplaceAsked(("decoder-1",)))
+    life.on(life.replacement("decoder-1"))
 
     assert life.on(TimePassed(), after_s=5.1) == [Action(Do.ABORT, "decoder-1")]
     assert life.on(Ended("decoder-1", -6)) == [Action(Do.START, "decoder-1")]
@@ -331,6 +398,7 @@ _EVENTS = st.one_of(
     st.tuples(st.just("lost"), st.sampled_from(NAMES)),
     st.tuples(st.just("pass"), st.floats(0.01, 40)),
     st.just(("replace", "smtp", "detector-1")),
+    st.just(("replace", "writer")),
     st.just(("quiet",)),
     st.just(("stop",)),
 )
@@ -364,8 +432,8 @@ def test_any_order_of_events_keeps_one_process_a_child_and_comes_to_an_end(event
                 act(life.on(Lost(facts[0]) if kind == "lost" else Hung(facts[0], "why", is_blameless=facts[1])))
             case "pass":
                 act(life.on(TimePassed(), after_s=facts[0]))
-            case "replace" if life.service.phase in (Phase.STARTING, Phase.RUNNING):
-                act(life.on(ReplaceAsked(tuple(facts))))
+            case "replace":
+                act(life.on(life.replacement(*facts)))
             case "quiet":
                 act(life.on(Quiet()))
             case "stop":
