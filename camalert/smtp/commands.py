@@ -46,7 +46,7 @@ class Commands(SMTP):
         )
 
     def __dir__(self) -> list[str]:
-        """Name the commands alone: aiosmtpd's constructor looks through all names (0.15 ms for each connection)."""
+        """Name our commands alone: aiosmtpd's constructor looks through all names (0.15 ms for each connection)."""
         return _names()
 
     def named(self, verb: str) -> Callable[[str | None], Awaitable[None]] | None:
@@ -181,9 +181,9 @@ class Commands(SMTP):
             # No name here for the mail: it would keep the memory that the parcel gives back.
             parcel = self._reception.parcel(self._client, await self._received())
             reply = await self._reception.deliver(parcel, envelope, self._acknowledged)
-        except MailTooLarge as mail:
+        except MailTooLarge as error:
             reply = self._too_large()
-            if mail.is_endless:
+            if error.is_endless:
                 self._client.leave(reply)
         finally:
             self._reception.end_mail(self._client)
@@ -242,4 +242,4 @@ class Commands(SMTP):
 
 @functools.cache
 def _names() -> list[str]:
-    return [name for name in dir(Commands) if name.startswith("smtp_")]
+    return [name for name in vars(Commands) if name.startswith("smtp_")]

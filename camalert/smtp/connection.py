@@ -1,7 +1,8 @@
 """One client's connection: bytes in, lines and mails out; replies, encryption, and the end.
 
 Runs in the event loop of the smtp process. What comes goes through one receive buffer of the process into a `Framer`,
-so that a connection holds no more memory than what waits to be understood. What the lines mean is not known here.
+so that a connection holds no more memory than what waits to be understood. What the lines mean is not known here, but
+for TLS where a line should be.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Late(Exception):
 
 
 class MailTooLarge(Exception):
-    """A mail exceeded the limit; it was read to its end and dropped, unless it is endless."""
+    """A mail exceeded the limit. It was dropped: read to its end, or given up because it has none (`is_endless`)."""
 
     def __init__(self, *, is_endless: bool) -> None:
         super().__init__()
@@ -200,9 +201,11 @@ class Connection(asyncio.BufferedProtocol):
         self._more.set()
 
     def close(self) -> None:
-        """Close the connection once the client has read what was said, or does not read it."""
+        """Close the connection once the client has read what was said, or has not read it for `LAST_WORDS_S`."""
         if not self._is_over:
             self._is_over = True
+            if self._transport.is_closing():  # it is lost, and TLS does not bear to be asked for more then
+                return
             self._transport.close()
             if self._transport.get_write_buffer_size():
                 self._loop.call_later(LAST_WORDS_S, self._transport.abort)
@@ -217,12 +220,15 @@ class Connection(asyncio.BufferedProtocol):
 
         Raises: HandshakeFailed; Over when the client is gone.
         """
+        if self._has_ended:  # over a transport that is gone, start_tls would wait for ever
+            raise Over
         self._framer.drop()  # RFC 3207, section 4.2: what came in the clear is not obeyed
         self.is_encrypted = True
         try:
-            encrypted = await self._loop.start_tls(
-                self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
-            )
+            async with asyncio.timeout(HANDSHAKE_S + 1):  # for a transport that is lost before the handshake begins
+                encrypted = await self._loop.start_tls(
+                    self._transport, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
+                )
         except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
             self._is_over = True
             raise HandshakeFailed from error

@@ -17,15 +17,12 @@ def tls_on_plain_port(peer: str, port: int, tls_ports: tuple[int, ...]) -> str:
     return f"camera at {peer} started TLS on the plain port {port}: switch SSL off in the camera{other}"
 
 
-def handshake_failed(peer: str, port: int, error: BaseException, min_tls: str) -> str:
-    """Say it of a client whose TLS handshake failed."""
+def handshake_failed(peer: str, port: int, error: BaseException, min_tls: str, *, is_starttls: bool) -> str:
+    """Say it of a client whose TLS handshake failed, on a TLS port or after STARTTLS."""
     reason = getattr(error, "reason", "") or ""
     if isinstance(error, ssl.SSLError):
         if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"):
-            return (
-                f"camera at {peer} spoke without TLS on the TLS port {port}: switch SSL on in the camera, "
-                "or use a plain port"
-            )
+            return f"camera at {peer} spoke without TLS {_where(port, is_starttls=is_starttls)}"
         if "UNSUPPORTED_PROTOCOL" in reason or "VERSION_TOO_LOW" in reason:
             return f"camera at {peer} speaks a TLS older than {min_tls}: {_OLD_TLS}"
         if "NO_SHARED_CIPHER" in reason:
@@ -36,11 +33,15 @@ def handshake_failed(peer: str, port: int, error: BaseException, min_tls: str) -
                 "camera, or give it our certificate"
             )
     if isinstance(error, TimeoutError | ConnectionAbortedError):
-        return (
-            f"camera at {peer} said nothing on the TLS port {port}: it waits for a plain greeting; switch SSL on in "
-            "the camera, or use a plain port"
-        )
-    return f"camera at {peer} broke off the TLS handshake on port {port}: {reason or error or type(error).__name__}"
+        return f"camera at {peer} said nothing {_where(port, is_starttls=is_starttls)}"
+    why = reason or str(error) or type(error).__name__
+    return f"camera at {peer} broke off the TLS handshake on port {port}: {why}"
+
+
+def _where(port: int, *, is_starttls: bool) -> str:
+    if is_starttls:
+        return f"after STARTTLS on port {port}: switch encryption off in the camera, or set it to SSL and to a TLS port"
+    return f"on the TLS port {port}: switch SSL on in the camera, or use a plain port"
 
 
 def refused_address(peer: str, port: int, *, is_ports_own_rule: bool) -> str:

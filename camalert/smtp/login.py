@@ -63,14 +63,15 @@ async def exchange(mechanism: str, initial: str, ask: Ask) -> Credentials:
         initial: The initial response in base64, "" without one.
         ask: Sends a challenge and returns the decoded answer.
     Returns: Name and password; whatever cannot be read is empty.
+    Raises: What `ask` raises; `Cancelled` among it.
     """
     match mechanism:
         case "PLAIN":
-            secret = decoded(initial.encode()) if initial else await ask(PLAIN)
+            secret = _decoded(initial.encode()) if initial else await ask(PLAIN)
             parts = secret.split(b"\0")
             name, password = (parts[-2], parts[-1]) if len(parts) >= 2 else (secret, b"")
         case "LOGIN":
-            name = decoded(initial.encode()) if initial else await ask(USERNAME)
+            name = _decoded(initial.encode()) if initial else await ask(USERNAME)
             password = await ask(PASSWORD)
         case _:  # CRAM-MD5: any answer is right
             await ask(CRAM_MD5)
@@ -85,10 +86,10 @@ def answer(line: bytes) -> bytes:
     """
     if line.strip() == b"*":
         raise Cancelled
-    return decoded(line)
+    return _decoded(line)
 
 
-def decoded(text: bytes) -> bytes:
+def _decoded(text: bytes) -> bytes:
     """Decode base64 as far as it is; a login that cannot be decoded is a wrong one, or any one."""
     with contextlib.suppress(binascii.Error):
         return base64.b64decode(text.strip() + b"=" * (-len(text.strip()) % 4))

@@ -1,6 +1,6 @@
 """Who may log in: the users of the configuration, and the logins that were right before.
 
-Mechanism: checks passwords in a thread of their own, so that the event loop goes on.
+Mechanism: checks passwords in a thread, so that the event loop goes on.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ class Reception:
         return Parcel(mail, lambda: self._free(guest))
 
     async def deliver(self, parcel: Parcel, envelope: Envelope, acknowledged: set[str]) -> str:
-        """Deliver a mail; returns the reply."""
+        """Deliver a mail; returns the reply, `replies.OK` when it is stored."""
         return await self._delivery.deliver(parcel, envelope, acknowledged)
 
     def is_over_rate(self, peer: str) -> bool:

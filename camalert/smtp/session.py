@@ -36,6 +36,18 @@ class Session(Connection):
 
     async def _serve(self) -> None:
         try:
+            await self._take_its_course()
+        except Exception:  # the outermost loop of one session: no client may end the process
+            log.exception("session_crashed", peer=self.peer)
+            self.say(replies.INTERNAL_ERROR)
+        finally:
+            self.forget()
+            self.close()
+            self._reception.finish(self, self._summary())
+
+    async def _take_its_course(self) -> None:
+        """Talk to the end, and note what was wrong with it."""
+        try:
             await self._converse()
         except Late:
             self.record.fell_silent(self.peer, self._reception.smtp.command_seconds)
@@ -45,18 +57,12 @@ class Session(Connection):
         except HandshakeFailed as failure:
             self.record.blame(
                 diagnosis.handshake_failed(
-                    self.peer, self._listener.port, failure.__cause__ or failure, self._reception.smtp.min_tls
+                    self.peer, self._listener.port, failure.__cause__ or failure, self._reception.smtp.min_tls,
+                    is_starttls=self._listener.tls == "starttls",
                 )
-            )
+            )  # fmt: skip
         except (Over, ConnectionError):
             pass
-        except Exception:  # the outermost loop of one session: no client may end the process
-            log.exception("session_crashed", peer=self.peer)
-            self.say(replies.INTERNAL_ERROR)
-        finally:
-            self.forget()
-            self._reception.finish(self, self._summary())
-            self.close()
 
     async def _converse(self) -> None:
         """Greet the client and obey it until it leaves, or must.

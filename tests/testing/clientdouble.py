@@ -26,6 +26,9 @@ class ClientDouble(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return 0
 
+    def is_closing(self) -> bool:
+        return self.has_closed
+
     def close(self) -> None:
         self.has_closed = True
 

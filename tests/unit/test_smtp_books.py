@@ -153,9 +153,16 @@ def test_failed_handshakes_are_explained_each_in_its_way() -> None:
     plain.reason, old.reason = "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL"
     distrust.reason = "TLSV1_ALERT_UNKNOWN_CA"
 
-    words = [diagnosis.handshake_failed("192.168.1.9", 465, error, "1.2") for error in (plain, old, distrust)]
+    words = [
+        diagnosis.handshake_failed("192.168.1.9", 465, error, "1.2", is_starttls=False)
+        for error in (plain, old, distrust)
+    ]
 
     assert "switch SSL on" in words[0]
     assert "min_tls" in words[1]
     assert "certificate" in words[2]
-    assert "said nothing" in diagnosis.handshake_failed("192.168.1.9", 465, TimeoutError(), "1.2")
+    assert "said nothing" in diagnosis.handshake_failed("192.168.1.9", 465, TimeoutError(), "1.2", is_starttls=False)
+    assert "ConnectionResetError" in diagnosis.handshake_failed(
+        "192.168.1.9", 465, ConnectionResetError(), "1.2", is_starttls=False
+    )
+    assert "after STARTTLS" in diagnosis.handshake_failed("192.168.1.9", 587, plain, "1.2", is_starttls=True)
