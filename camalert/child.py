@@ -131,7 +131,7 @@ def _work(orders: Orders, channel: Channel) -> int:
     except MemoryError:
         log.error("child_out_of_memory", child=orders.name)
         return Exit.CRASH
-    except Exception:
+    except Exception:  # the outermost call of the process: its end is told with the traceback, in the log's form
         log.exception("child_crashed", child=orders.name)
         return Exit.CRASH
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import smtplib
 
 import pytest
 from testing import mails, pictures
@@ -16,11 +15,7 @@ class HalfMail:
 
     def __init__(self, service: ServiceUnderTest) -> None:
         self._mail = mails.alarm([pictures.person_jpeg()])
-        self._client = smtplib.SMTP("127.0.0.1", service.port, local_hostname="camera", timeout=60)
-        self._client.ehlo()
-        self._client.mail("camera@home.example")
-        self._client.rcpt("owner@home.example")
-        assert self._client.docmd("DATA")[0] == 354
+        self._client = mails.up_to_data(service.port, timeout_s=60)
         self._say(self._mail[: len(self._mail) // 2])
 
     def finish(self) -> int:

@@ -163,11 +163,7 @@ class Camera:
 
     def begin(self) -> None:
         """Send the first half."""
-        self._client = smtplib.SMTP("127.0.0.1", self._service.port, local_hostname="camera", timeout=LIMIT_S)
-        self._client.ehlo()
-        self._client.mail("camera@home.example")
-        self._client.rcpt("owner@home.example")
-        assert self._client.docmd("DATA")[0] == 354
+        self._client = mails.up_to_data(self._service.port, timeout_s=LIMIT_S)
         self._say(self._mail[: len(self._mail) // 2])
 
     def finish(self) -> None:

@@ -22,6 +22,16 @@ def alarm(pictures: list[bytes], subject: str = "Motion at gate", *, is_unique: 
     return mail.as_bytes()
 
 
+def up_to_data(port: int, *, timeout_s: float) -> smtplib.SMTP:
+    """Say all that comes before a mail; what is sent next is the mail."""
+    client = smtplib.SMTP("127.0.0.1", port, local_hostname="camera", timeout=timeout_s)
+    client.ehlo()
+    client.mail("camera@home.example")
+    client.rcpt("owner@home.example")
+    assert client.docmd("DATA")[0] == 354
+    return client
+
+
 def deliver(port: int, mail: bytes, *, timeout_s: float = 60, sender: str = "camera@home.example") -> tuple[int, str]:
     """Send one mail in a session of its own; return the server's last code and words."""
     try:
