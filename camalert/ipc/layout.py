@@ -1,11 +1,11 @@
-"""The layout of the pool and the books of its slots.
+"""The layout of the pool, and the table of slot owners.
 
-Pure: the layout is arithmetic that supervisor and children share; the books (`SlotTable`) live in private memory of the
-supervisor, never in shared memory, so that no child can corrupt them.
+Supervisor and children share the layout. A `SlotTable` is in private memory, never in shared memory, so that no other
+process can corrupt it.
 
-    intake slot: [words | picture section]              smtp -> writer -> smtp
-    folder slot: as a large intake slot                 folder -> writer -> folder
-    frame slot:  [words | encoded section | frame]      writer -> decoder -> detector -> writer
+    intake slot: [record, refusal | picture section]     smtp -> writer -> smtp
+    folder slot: as a large intake slot                  folder -> writer -> folder
+    frame slot:  [record | encoded section | frame]      writer -> decoder -> detector -> writer
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from camalert.errors import ProtocolError
-from camalert.words import WORDS_BYTES
+from camalert.ipc.records import RECORD_BYTES
 
 PAGE_BYTES = 4096  # sections start on pages, so that a copy never straddles one more than it must
-LENGTH_BYTES = 4  # the words section starts with the length of its JSON
+LENGTH_BYTES = 4  # before each record and refusal
+REFUSAL_BYTES = 4000  # behind the record, in its section
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where one slot's sections lie. An intake slot has an empty `frame`."""
+    """Where the sections of one slot are. An intake slot has an empty `frame`."""
 
     number: int
-    words: Span
+    record: Span
     encoded: Span
     frame: Span
+
+    @property
+    def refusal(self) -> Span:
+        """Return where the writer says why it did not keep a mail: beside its record, which may be read again."""
+        return Span(self.record.end - REFUSAL_BYTES, REFUSAL_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +108,10 @@ class Layout:
                 encoded_bytes = _round_up(self.largest_bytes)
             else:
                 encoded_bytes = _round_up(self.intake_slot_bytes if is_intake else self.picture_bytes)
-            words = Span(offset, _round_up(WORDS_BYTES + LENGTH_BYTES))
-            encoded = Span(words.end, encoded_bytes)
+            record = Span(offset, _round_up(LENGTH_BYTES + RECORD_BYTES + REFUSAL_BYTES))
+            encoded = Span(record.end, encoded_bytes)
             frame = Span(encoded.end, 0 if is_intake else _round_up(self.frame_bytes))
-            yield Slot(number, words, encoded, frame)
+            yield Slot(number, record, encoded, frame)
             offset = frame.end
 
 
@@ -119,7 +125,7 @@ def following(generation: int) -> int:
 
 
 class SlotTable:
-    """Keep the books of a set of slots: who has which, in which generation.
+    """The owner and generation of each slot.
 
     A generation counts the leases of a slot; a message that names an old one is about a lease that has ended. `owner`
     is the name of a child or of a stage; the table only compares it.
@@ -163,7 +169,7 @@ class SlotTable:
         return self._owner.get(slot) is not None and self._generation[slot] == generation
 
     def owner(self, slot: int) -> str | None:
-        """Return who has the slot, None when it is free."""
+        """Return the owner of the slot, None when it is free."""
         return self._owner[slot]
 
     def generation(self, slot: int) -> int:

@@ -1,11 +1,11 @@
 """The log of a process: structlog's chain, and where its lines go.
 
-Mechanism: `configure` is the first thing every process calls, because a spawned child inherits no configuration. Under
-systemd an event is one entry of the journal with its facts as fields; on a terminal it is a line for a person;
-otherwise a line of JSON, written at once, so that the lines of several processes never mix.
+`configure` is the first thing every process calls, because a spawned child inherits no configuration. Under systemd an
+event is one entry of the journal with its facts as fields; on a terminal it is a line for a person; otherwise a line of
+JSON, written at once, so that the lines of several processes never mix.
 
-structlog brings asyncio with it, about 70 ms of a process's start (measured); a short-lived command that logs nothing
-does better without this module.
+structlog imports asyncio, about 70 ms of a process's start (measured): a command that logs nothing leaves this module
+alone.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from types import TracebackType
 import structlog
 from structlog.types import EventDict, ExcInfo, WrappedLogger
 
-from camalert import config, logline
-from camalert.journal import Journal, field_name, is_journal
-from camalert.logstream import STDERR, LogStream
+from camalert.config import schema as config
 from camalert.ratelimit import RateLimit
+from camalert.system import logline
+from camalert.system.logsinks import STDERR, Journal, LogStream, field_name, is_journal
 
 IDENTIFIER = "camalert"  # journalctl -t camalert
 # What one client can put into the log: a bad evening of a recorder with many cameras passes, a flood does not.
 PEER_LINES_BURST = 200
 PEER_LINES_PER_S = 2.0
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-# Facts that the journal knows by itself.
+# Facts that journald adds itself.
 _JOURNAL_HAS = frozenset({"timestamp", "level"})
 
 Emit = Callable[[logline.Facts], None]
@@ -43,6 +43,7 @@ def configure(log: config.Log, process: str) -> None:
         log: Level and format.
         process: The name that each line carries, such as `smtp` or `detector-2`.
     """
+    sink = _Sink(_emitter(log.format))
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -53,7 +54,7 @@ def configure(log: config.Log, process: str) -> None:
             _Finish(process),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[log.level]),
-        logger_factory=_Sink.factory(_emitter(log.format)),
+        logger_factory=lambda *_names: sink,
         # Each call looks the configuration up (2 us), so that configuring again has an effect everywhere.
         cache_logger_on_first_use=False,
     )
@@ -67,7 +68,7 @@ def is_under_systemd() -> bool:
 
 
 class _PeerLimit:
-    """Hold back what one peer causes too often; see `PEER_LINES_BURST`."""
+    """Suppress what one peer causes too often; see `PEER_LINES_BURST`."""
 
     def __init__(self) -> None:
         self._limit = RateLimit(per_second=PEER_LINES_PER_S, burst=PEER_LINES_BURST)
@@ -81,7 +82,7 @@ class _PeerLimit:
         if admission.suppressed:
             facts["suppressed"] = admission.suppressed
         if admission.is_last:
-            facts["is_limited"] = True
+            facts["rate_limited"] = True
         return facts
 
 
@@ -96,23 +97,23 @@ class _Finish:
 
 
 class _Sink:
-    """Be the logger that structlog wraps: every level ends in the same place."""
+    """The logger that structlog wraps: every level goes to the same place."""
 
     def __init__(self, emit: Emit) -> None:
         self.debug = self.info = self.warning = self.error = self.critical = self.exception = emit
 
-    @classmethod
-    def factory(cls, emit: Emit) -> Callable[..., _Sink]:
-        sink = cls(emit)
-        return lambda *_names: sink
-
 
 def _emitter(line_format: str) -> Emit:
-    is_text = line_format == "text" or (line_format == "auto" and not is_under_systemd() and os.isatty(STDERR))
     if is_under_systemd():
-        return _journal_emitter(Journal(), is_text=is_text)
-    is_coloured = os.isatty(STDERR) and "NO_COLOR" not in os.environ
-    return _stream_emitter(LogStream(), _shows_text(is_coloured=is_coloured) if is_text else logline.to_json)
+        return _journal_emitter(Journal(), is_text=line_format == "text")
+    is_terminal = os.isatty(STDERR)
+    is_coloured = is_terminal and "NO_COLOR" not in os.environ
+
+    def text(facts: logline.Facts) -> str:
+        return logline.to_text(facts, time.strftime("%H:%M:%S"), is_coloured=is_coloured)
+
+    is_text = line_format == "text" or (line_format == "auto" and is_terminal)
+    return _stream_emitter(LogStream(), text if is_text else logline.to_json)
 
 
 def _journal_emitter(journal: Journal, *, is_text: bool) -> Emit:
@@ -131,10 +132,6 @@ def _journal_emitter(journal: Journal, *, is_text: bool) -> Emit:
     return emit
 
 
-def _shows_text(*, is_coloured: bool) -> logline.Show:
-    return lambda facts: logline.to_text(facts, time.strftime("%H:%M:%S"), is_coloured=is_coloured)
-
-
 def _stream_emitter(stream: LogStream, shown: logline.Show) -> Emit:
     def emit(facts: logline.Facts) -> None:
         if stream.lost:
@@ -148,26 +145,25 @@ class _Library(logging.Handler):
     """Turn the log records of libraries into events."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        facts: EventDict = {"library": record.name, "words": record.getMessage()}
+        facts: EventDict = {"library": record.name, "message": record.getMessage()}
+        headers = getattr(getattr(record, "request", None), "META", None)
+        if headers:  # Django's, of somebody's request: the limit for what one peer causes holds
+            facts["peer"] = headers.get("REMOTE_ADDR", "")
         if record.exc_info:
             facts["exc_info"] = record.exc_info
         log = structlog.get_logger()
         if record.levelno >= logging.ERROR:
-            log.error("library_failed", **facts)
+            log.error("library_error", **facts)
         else:
-            log.warning("library_warned", **facts)
+            log.warning("library_warning", **facts)
 
 
 def _route_libraries() -> None:
-    """Send what libraries say through the standard library's logging, and warnings, into our log.
-
-    Below WARNING they are not heard: aiosmtpd's `mail.log` would write every line of every mail at DEBUG.
-    """
+    """Send warnings and what libraries log through the standard library into our log, from WARNING on."""
     root = logging.getLogger()
     root.handlers[:] = [_Library()]
     root.setLevel(logging.WARNING)
-    for name in ("mail.log", "mail.debug", "asyncio"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
 
@@ -175,4 +171,6 @@ def _log_crash(kind: type[BaseException], error: BaseException, trace: Traceback
     if issubclass(kind, KeyboardInterrupt):
         return
     exc_info: ExcInfo = (kind, error, trace)
-    structlog.get_logger().critical("process_crashed", words=f"unexpected {kind.__name__}: {error}", exc_info=exc_info)
+    structlog.get_logger().critical(
+        "process_crashed", message=f"unexpected {kind.__name__}: {error}", exc_info=exc_info
+    )

@@ -1,7 +1,7 @@
 """Messages to systemd about the state of the service.
 
-Mechanism: the supervisor alone. Without systemd (NOTIFY_SOCKET unset) everything here does nothing, and a systemd that
-is away or busy never holds the service up.
+Without systemd (NOTIFY_SOCKET unset) everything here does nothing, and a systemd that is away or busy never holds the
+service up.
 
 Source: sd_notify(3), sd_watchdog_enabled(3).
 """
@@ -18,9 +18,9 @@ STOPPING = "STOPPING=1"
 WATCHDOG = "WATCHDOG=1"
 
 
-def status(words: str) -> str:
+def status(message: str) -> str:
     """Return the assignment that shows a sentence in `systemctl status`."""
-    return "STATUS=" + " ".join(words.split())
+    return "STATUS=" + " ".join(message.split())
 
 
 def reloading() -> str:

@@ -1,4 +1,4 @@
-"""The one way into every child process: the prologue, then the child's own `main(context)`.
+"""The entry point of every child process: the prologue, then the child's own `main(context)`.
 
 Children are started with spawn; their target is text, so that the supervisor imports nothing of what it starts.
 """
@@ -15,17 +15,21 @@ import resource
 import signal
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
-from camalert import logs
-from camalert.channel import Channel
-from camalert.config import Config
+from camalert.config.schema import Config
 from camalert.errors import CamalertError, ChannelClosed, ConfigError, Exit, PoolError, ProtocolError
-from camalert.pool import Pool
-from camalert.slots import Layout
+from camalert.ipc.channel import Channel
+from camalert.ipc.layout import Layout
+from camalert.ipc.messages import Noted
+from camalert.ipc.pool import SHM_DIR, Pool
+from camalert.ipc.records import NoteRecord
+from camalert.system import logs
+from camalert.system.confinement import Confinement, Needs
+from camalert.system.ports import Listener
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -34,8 +38,8 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 class Orders:
     """What the supervisor hands to a child at its start.
 
-    `oom_score_adj` (0 to 1000) makes the kernel choose this process first when memory runs out; `address_space_bytes`
-    (0: no limit) bounds what a hostile picture can make it ask for beside its libraries and the pool.
+    `oom_score_adj` (0 to 1000) makes the kernel kill this process first when memory runs out; `address_space_bytes`
+    (0: no limit) bounds what a hostile picture can make it allocate beside its libraries and the pool.
     """
 
     name: str
@@ -44,10 +48,11 @@ class Orders:
     parent_pid: int
     pool_name: str = ""
     layout: Layout | None = None
-    listeners: tuple[socket.socket, ...] = ()
+    listeners: tuple[Listener, ...] = ()
     engine: str = ""
     oom_score_adj: int = 0
     address_space_bytes: int = 0
+    needs: Needs | None = None  # None: it keeps all rights of the service
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,25 @@ class Context:
     config: Config
     channel: Channel
     segment: Pool | None = None
-    listeners: tuple[socket.socket, ...] = ()
+    listeners: tuple[Listener, ...] = ()
     engine: str = ""
+    needs: Needs | None = None
+
+    def confine(self) -> Confinement | None:
+        """Give up, for good, what this child does not need; None when it keeps everything.
+
+        Each child calls it once, when its libraries are loaded and its ports are bound, before threads start and before
+        it touches anything that a stranger made.
+        """
+        if self.needs is None:
+            return None
+        needs = self.needs
+        if needs.starts and self.segment is not None:  # those that it starts attach to it
+            needs = replace(needs, updates=(*needs.updates, str(SHM_DIR / self.segment.name)))
+        made = Confinement(needs)
+        for failure in made.failures:
+            structlog.get_logger().warning("confinement_failed", child=self.name, message=failure)
+        return made
 
     @property
     def pool(self) -> Pool:
@@ -73,10 +95,10 @@ class Context:
 
 
 def run(orders: Orders, channel_socket: socket.socket) -> None:
-    """Run a child to its end; never returns.
+    """Run a child until it exits; never returns.
 
     The process leaves by `os._exit`: destructors of native libraries have been seen to crash at exit, and nothing of
-    ours waits for one.
+    ours needs one.
     """
     try:
         code = _run(orders, channel_socket)
@@ -88,8 +110,9 @@ def run(orders: Orders, channel_socket: socket.socket) -> None:
 
 def _run(orders: Orders, channel_socket: socket.socket) -> int:
     faulthandler.enable()  # a hung child gets SIGABRT and writes its stacks, in C, wherever it hangs
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the supervisor decides
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))  # blocked by the supervisor until here
+    for number in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C and a closed terminal reach all; the supervisor decides
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGHUP))  # blocked by the supervisor until here
     _die_with(orders.parent_pid)
     logs.configure(orders.config.log, orders.name)
     channel = Channel(channel_socket)
@@ -101,14 +124,15 @@ def _run(orders: Orders, channel_socket: socket.socket) -> int:
 
 
 def _work(orders: Orders, channel: Channel) -> int:
-    """Run a child's own `main`; return the exit code for how it ended."""
     log = structlog.get_logger()
     try:
-        _volunteer(orders)
+        _raise_oom_score(orders)
         # Each library would otherwise start a thread per core in each process, with address space for each.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        # OpenCV's own log would go past ours; its errors are raised all the same.
+        # OpenCV's own log would bypass ours; its errors are raised anyway.
         os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")
+        if orders.needs and orders.needs.writes:  # before SQLite is loaded, which looks for its temporary folder then
+            os.environ["SQLITE_TMPDIR"] = os.environ["TMPDIR"] = orders.needs.writes[0]
         gc.disable()  # an import makes no garbage worth looking for; looking takes a tenth of its time
         module, _, function = orders.target.partition(":")
         main = getattr(importlib.import_module(module), function)
@@ -116,28 +140,36 @@ def _work(orders: Orders, channel: Channel) -> int:
         _limit(orders.address_space_bytes)
         gc.freeze()  # what the imports left is never garbage: collections need not walk it
         gc.enable()
-        return int(main(Context(orders.name, orders.config, channel, pool, orders.listeners, orders.engine)))
+        context = Context(
+            orders.name, orders.config, channel, pool, orders.listeners, orders.engine, orders.needs
+        )  # fmt: skip
+        return int(main(context))
     except ChannelClosed:
         return Exit.OK  # the supervisor is gone: nobody is left to work for
     except ConfigError as error:
-        log.error("child_misconfigured", child=orders.name, error=str(error))
+        log.error("child_misconfigured", child=orders.name, message=str(error))
+        with contextlib.suppress(ChannelClosed):  # the supervisor repeats it as the reason why the service stops
+            channel.send(Noted(NoteRecord("child_misconfigured", "error", message=str(error)).encode()))
         return Exit.CONFIG
     except ProtocolError as error:
-        log.error("child_lost_trust", child=orders.name, error=str(error))
+        log.error("child_protocol_error", child=orders.name, message=str(error))
         return Exit.PROTOCOL
+    except PoolError as error:
+        log.error("child_failed", child=orders.name, message=str(error))
+        return Exit.CANNOT_START
     except CamalertError as error:
-        log.error("child_failed", child=orders.name, error=str(error))
+        log.error("child_failed", child=orders.name, message=str(error))
         return Exit.UNAVAILABLE
     except MemoryError:
         log.error("child_out_of_memory", child=orders.name)
-        return Exit.CRASH
-    except Exception:  # the outermost call of the process: its end is told with the traceback, in the log's form
+        return Exit.CANNOT_START
+    except Exception:  # the outermost call of the process: the traceback goes into the log, in its form
         log.exception("child_crashed", child=orders.name)
         return Exit.CRASH
 
 
 def _die_with(parent_pid: int) -> None:
-    """Ask the kernel to end this process when the supervisor ends, however it ends.
+    """Ask the kernel to kill this process when the supervisor exits, however it exits.
 
     Source: PR_SET_PDEATHSIG in prctl(2); the check afterwards covers a parent that died before the call.
     """
@@ -146,8 +178,8 @@ def _die_with(parent_pid: int) -> None:
         os._exit(Exit.OK)
 
 
-def _volunteer(orders: Orders) -> None:
-    """Stand in front of the others when the kernel has to end somebody for memory."""
+def _raise_oom_score(orders: Orders) -> None:
+    """Make the OOM killer prefer this process."""
     if orders.oom_score_adj:
         try:
             with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
@@ -157,7 +189,7 @@ def _volunteer(orders: Orders) -> None:
 
 
 def _limit(more_bytes: int) -> None:
-    """Bound what this process may ask for from now on; what it has by now differs between machines and libraries.
+    """Bound what this process may allocate from now on; what it has by now differs between machines and libraries.
 
     Source: proc(5) statm, whose first number is the address space in pages.
     """

@@ -1,7 +1,7 @@
 """Lines of the log: from an event and its facts to one line of JSON or of text.
 
-Pure: every process, through `logs`. What comes in may have been written by a stranger (subjects, addresses, greetings),
-so nothing that could steer a terminal, betray a password or flood the disk leaves here.
+The facts may come from untrusted clients (subjects, addresses, greetings): terminal escapes, secrets and floods are
+filtered out here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _COLOURS = {
 }
 _PLAIN = "\x1b[0m"
 _SMALLEST_CHARS = 64  # a value this short is dropped rather than cut
-_HEAD = ("event", "words")  # read first, so written first
+_HEAD = ("event", "message")  # read first, so written first
 
 
 def clean(facts: Mapping[str, Any]) -> Facts:
@@ -79,7 +79,7 @@ def fit(facts: Facts, limit_bytes: int, shown: Show) -> tuple[Facts, str]:
     """
     line = shown(facts)
     while len(line.encode("utf-8", "backslashreplace")) > limit_bytes:
-        facts = {**facts, "is_cut": True}
+        facts = {**facts, "truncated": True}
         longest = max((key for key in facts if key != "event"), key=lambda key: len(_text(facts[key])))
         text = _text(facts[longest])
         if len(text) < _SMALLEST_CHARS:
@@ -98,17 +98,18 @@ def to_json(facts: Facts) -> str:
 
 
 def to_text(facts: Facts, clock: str, *, is_coloured: bool) -> str:
-    """Return facts as a line for a person: time, level, process, event, words, the rest as key=value."""
+    """Return facts as a line for a person: time, level, process, event, message, the rest as key=value."""
     rest = dict(facts)
     level, process = str(rest.pop("level", "info")), str(rest.pop("process", ""))
-    event, words = str(rest.pop("event", "")), " ".join(str(rest.pop("words", "")).split())
+    event, message = str(rest.pop("event", "")), " ".join(str(rest.pop("message", "")).split())
     rest.pop("timestamp", None)
     exception = rest.pop("exception", "")
     head = f"{clock} {level:<7} {process:<11} {event}"
     if is_coloured:
         head = f"{_COLOURS.get(level, '')}{head}{_PLAIN}"
-    line = " ".join((head + (f": {words}" if words else ""), *_pairs(rest.items())))
-    return f"{line}\n{exception}" if exception else line
+    line = " ".join((head + (f": {message}" if message else ""), *_pairs(rest.items())))
+    # Indented, so that no line of an exception's text passes for a line of the log.
+    return "\n".join((line, *(f"    {text}" for text in str(exception).splitlines()))) if exception else line
 
 
 def to_fields(facts: Facts) -> dict[str, str]:

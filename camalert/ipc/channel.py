@@ -1,10 +1,10 @@
 """A channel: one SEQPACKET socket pair between the supervisor and one child.
 
-Datagrams keep their borders and none is torn by a killed sender; the end of the other process reads as `ChannelClosed`.
-The child's end may wait; the supervisor's end never does, what cannot be sent at once waits in a bounded outbox.
+Datagrams keep their borders and none is torn by a killed sender; the other process' exit reads as `ChannelClosed`.
+The child's end may block; the supervisor's end never does: what cannot be sent at once waits in a bounded outbox.
 
-Each datagram wakes its reader, which costs far more than what is in it. What a child has to say without hurry is
-therefore posted, and leaves with whatever it sends next.
+Each datagram wakes its reader, which costs far more than what is in it. So a child's low-priority messages are batched:
+they are posted, and leave with whatever it sends next.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ import socket
 import time
 
 from camalert.errors import ChannelClosed, ProtocolError
-from camalert.messages import Message, Stop
-from camalert.wire import MAX_BYTES, datagrams, decode, encode
+from camalert.ipc.messages import MAX_BYTES, Message, Stop, datagrams, decode, encode
 
-OUTBOX_MESSAGES = 10_000  # a child that leaves so many unread is not reading at all
+OUTBOX_MESSAGES = 10_000  # unread, at which the child counts as stuck
 POST_S = 0.25  # how long a posted message may wait for another to leave with
 POST_MESSAGES = 50  # that wait at most
 
@@ -31,15 +30,13 @@ def pair() -> tuple[ParentChannel, socket.socket]:
 
 
 class _End:
-    """What both ends can do."""
-
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._socket = sock
         self._arrived: collections.deque[Message] = collections.deque()  # the rest of a datagram
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
-        self.is_unread = False  # the other end went without having read all that was sent to it
+        self.is_unread = False  # the other end closed without having read all that was sent to it
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
@@ -50,7 +47,7 @@ class _End:
         self._socket.close()
 
     def receive(self) -> Message | None:
-        """Return the next message, None when none waits.
+        """Return the next message, None when there is none yet.
 
         Raises: ChannelClosed when the other end is gone and all it sent has been read; ProtocolError for a datagram
             that is no message.
@@ -60,10 +57,7 @@ class _End:
         return self._arrived.popleft() if self._arrived else None
 
     def receive_datagram(self) -> list[Message]:
-        """Return the messages of the next datagram, none when no datagram waits.
-
-        Raises: ChannelClosed and ProtocolError as `receive` does.
-        """
+        """Return the messages of the next datagram, [] when there is none yet; it raises as `receive` does."""
         try:
             datagram = self._receive()
         except BlockingIOError:
@@ -75,7 +69,7 @@ class _End:
         return decode(datagram)
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until `receive` has something to say, at most `timeout_s`; return whether it has."""
+        """Wait until `receive` returns or raises something, at most `timeout_s`; return whether it does."""
         if self._arrived:
             return True
         return bool(self._poll.poll(None if timeout_s is None else max(0.0, timeout_s * 1000)))
@@ -84,8 +78,8 @@ class _End:
         try:
             return self._socket.recv(MAX_BYTES)
         except ConnectionResetError:
-            # The kernel tells once, before anything else, that the other end went with unread messages; what it had
-            # sent itself still waits behind that. Source: unix_release_sock in the kernel's net/unix/af_unix.c.
+            # The kernel says once, before anything else, that the other end closed with unread messages; what it had
+            # sent itself follows. Source: unix_release_sock in the kernel's net/unix/af_unix.c.
             self.is_unread = True
             return self._socket.recv(MAX_BYTES)
 
@@ -110,19 +104,16 @@ class Channel(_End):
         self._post_by = 0.0  # monotonic; when the posted messages must leave
 
     def files(self) -> tuple[socket.socket, ...]:
-        """Return what to wait on, for a child that waits for other things too: one readable means `receive`."""
+        """Return what a child that waits for other things too has to watch: when one is readable, `receive`."""
         return (self._socket,) if self._wakeup is None else (self._socket, self._wakeup)
 
     def receive(self) -> Message | None:
-        """Return the next message or, after a SIGTERM, `Stop`; None when none waits.
-
-        Raises: ChannelClosed and ProtocolError as the supervisor's end does.
-        """
+        """Return the next message or, after a SIGTERM, `Stop`; None when there is none yet."""
         message = super().receive()
         return self._signalled() if message is None else message
 
     def send(self, *messages: Message) -> None:
-        """Send messages behind what was posted, waiting for room if need be.
+        """Send messages behind what was posted; block while the supervisor does not read.
 
         Raises: ChannelClosed when the other end is gone.
         """
@@ -132,10 +123,9 @@ class Channel(_End):
                 select.select((), (self._socket,), ())
 
     def post(self, message: Message) -> bool:
-        """Let a message that is in no hurry leave with the next that is sent; `wait` sees to it that it leaves in time.
+        """Batch a message that is in no hurry; `wait` sends it in time.
 
-        Returns: Whether it is the first that waits: a child that waits elsewhere calls `flush` within `POST_S`.
-
+        Returns: Whether it is the first of a batch: a child that waits elsewhere calls `flush` within `POST_S`.
         Raises: ChannelClosed when the other end is gone.
         """
         is_first = not self._posted
@@ -154,9 +144,9 @@ class Channel(_End):
         self.send()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until `receive` has something to say, at most `timeout_s`; return whether it has.
+        """Wait as the supervisor's end does, and send what was posted when it is due.
 
-        Raises: ChannelClosed when what was posted cannot leave any more.
+        Raises: ChannelClosed when what was posted cannot be sent.
         """
         if self._posted:
             post_s = self._post_by - time.monotonic()
@@ -170,7 +160,7 @@ class Channel(_End):
         return super().wait(timeout_s)
 
     def wake_on_sigterm(self) -> None:
-        """Let a SIGTERM wake `wait` and read as `Stop`, so that a child finishes its job before it leaves."""
+        """Let a SIGTERM wake `wait` and read as `Stop`, so that a child finishes its job before it exits."""
         self._wakeup, signalled = socket.socketpair()
         self._wakeup.setblocking(False)
         signalled.setblocking(False)
@@ -189,7 +179,7 @@ class Channel(_End):
 
 
 class ParentChannel(_End):
-    """The supervisor's end: sending never waits."""
+    """The supervisor's end: sending never blocks."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
@@ -197,13 +187,13 @@ class ParentChannel(_End):
 
     @property
     def has_outbox(self) -> bool:
-        """Tell whether messages wait for the child to read."""
+        """Tell whether there are messages for `flush`."""
         return bool(self._outbox)
 
     def send(self, message: Message) -> None:
-        """Send a message, or keep it until `flush`.
+        """Send a message, or keep it for `flush`.
 
-        Raises: ChannelClosed when the other end is gone, ProtocolError when it does not read any more.
+        Raises: ChannelClosed when the other end is gone, ProtocolError when it has stopped reading.
         """
         datagram = encode(message)
         if self._outbox or not self._try_send(datagram):
@@ -221,4 +211,4 @@ class ParentChannel(_End):
 
 
 def _do_nothing(_signal: int, _frame: object) -> None:
-    """Let the wake-up descriptor carry the signal: handlers that act are where others lost locks and lines."""
+    """Leave the signal to the wake-up descriptor: handlers that act can deadlock."""
