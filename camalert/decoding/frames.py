@@ -1,7 +1,6 @@
-"""Frames: encoded pictures become BGR arrays in a buffer of the caller's, and arrays become JPEG again.
+"""Frames: encoded pictures become BGR arrays in the caller's buffer, and arrays become JPEG again.
 
-Compute layer, in the decoder and detector processes. No array made here outlives its call, except the one `view`
-returns, so that the shared memory below can be closed.
+No array made here outlives its call, except the one `view` returns, so that the shared memory below can be closed.
 """
 
 from __future__ import annotations
@@ -14,27 +13,14 @@ from typing import TypeAlias
 # behind that check, for a file whose header says one size and whose data says another.
 WALL_PX = 1 << 27
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(WALL_PX))
-os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")  # what is wrong with a file is said by us, in words
+os.environ.setdefault("OPENCV_LOG_LEVEL", "FATAL")  # we say ourselves what is wrong with a file
 
 import cv2  # noqa: E402 - see above
 import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 
+from camalert.decoding.headers import Header, check_scans, complete_jpeg, read_header  # noqa: E402
 from camalert.errors import FrameError  # noqa: E402
-from camalert.pictures import Header, complete_jpeg, identify, read_header  # noqa: E402
-
-__all__ = [
-    "Decoded",
-    "Frame",
-    "Header",
-    "decode_into",
-    "encode_jpeg",
-    "identify",
-    "read_header",
-    "reduce",
-    "use_threads",
-    "view",
-]
 
 Frame: TypeAlias = npt.NDArray[np.uint8]  # BGR, (height, width, 3), C-contiguous
 
@@ -65,8 +51,8 @@ def decode_into(encoded: memoryview | bytes, out: memoryview, max_pixels: int) -
     """Decode a picture into the start of a buffer, upright, reduced until it fits.
 
     Args:
-        encoded: A whole file of one of `magic.PICTURES`; of an animation the first picture is taken.
-        out: Where the BGR rows go, without gaps; what lies behind them stays untouched.
+        encoded: A whole picture file; of an animation the first picture is taken.
+        out: Where the BGR rows go, without gaps; what follows them stays untouched.
         max_pixels: The largest picture that is decoded at all.
     Raises: FrameError when it is no picture, has more than `max_pixels` (before any pixel is decoded), or nothing of
         it can be decoded.
@@ -79,15 +65,18 @@ def decode_into(encoded: memoryview | bytes, out: memoryview, max_pixels: int) -
             f"{max_pixels} px of decode.max_pixels"
         )
     if header.kind == "jpeg":
+        check_scans(data, header)
         data = complete_jpeg(data)
-    room_px = len(out) // CHANNELS
-    frame = _decode(data, _flag(header, room_px))
+    limit_px = len(out) // CHANNELS
+    frame = _decode_tiff(data) if header.kind == "tiff" else _decode(data, _flag(header, limit_px))
     if frame is None:
         raise FrameError(
             f"{header.kind} picture of {header.width_px}x{header.height_px} px is damaged: OpenCV {cv2.__version__} "
             f"decodes nothing of its {len(data)} bytes"
         )
-    frame = _upright(reduce(frame, room_px), header.orientation)
+    frame = reduce(frame, limit_px)
+    if header.kind != "tiff":  # libtiff turns it
+        frame = _upright(frame, header.orientation)
     height, width = frame.shape[:2]
     np.frombuffer(out, np.uint8, frame.size).reshape(frame.shape)[:] = frame
     is_turned = header.orientation >= 5
@@ -101,8 +90,13 @@ def use_threads(count: int) -> None:
 
 
 def view(buffer: memoryview | bytes, height: int, width: int) -> Frame:
-    """Return the frame at the start of a buffer, without copying; it must not outlive the buffer."""
+    """Return the frame at the start of a buffer, without copying; it must not outlive the buffer.
+
+    Raises: FrameError when the buffer holds no frame of this size.
+    """
     count = height * width * CHANNELS
+    if min(height, width) < 1 or count > len(buffer):
+        raise FrameError(f"a frame of {width}x{height} px cannot lie in {len(buffer)} bytes")
     return np.frombuffer(buffer, np.uint8, count).reshape(height, width, CHANNELS)
 
 
@@ -126,22 +120,26 @@ def encode_jpeg(frame: Frame, quality: int, limit_bytes: int) -> bytes:
     raise FrameError(f"picture does not fit into {limit_bytes} bytes")
 
 
-def reduce(frame: Frame, room_px: int) -> Frame:
-    """Shrink a frame, keeping its shape, until it has at most `room_px` pixels."""
+def reduce(frame: Frame, limit_px: int) -> Frame:
+    """Shrink a frame, keeping its shape, until it has at most `limit_px` pixels, at least 1.
+
+    A side of one pixel stays one, so a very thin frame loses its shape.
+    """
     height, width = frame.shape[:2]
-    if height * width <= room_px:
+    if height * width <= limit_px:
         return frame
-    scale = (room_px / (height * width)) ** 0.5
-    size = max(1, int(width * scale)), max(1, int(height * scale))
+    scale = (limit_px / (height * width)) ** 0.5
+    height, width = max(1, int(height * scale)), max(1, int(width * scale))
+    size = min(width, max(1, limit_px // height)), min(height, max(1, limit_px // width))
     reduced: Frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
     return reduced
 
 
-def _flag(header: Header, room_px: int) -> int:
+def _flag(header: Header, limit_px: int) -> int:
     """Choose how a picture is decoded: JPEGs by libjpeg at the largest size that fits, all others at full size."""
     divisor = 1
     if header.kind == "jpeg":
-        fits = (n for n in _REDUCED if -(-header.width_px // n) * -(-header.height_px // n) <= room_px)
+        fits = (n for n in _REDUCED if -(-header.width_px // n) * -(-header.height_px // n) <= limit_px)
         divisor = next(fits, 8)
     # The turn is ours, because OpenCV's versions differ in which formats they look for it.
     return _REDUCED[divisor] | cv2.IMREAD_IGNORE_ORIENTATION
@@ -153,6 +151,18 @@ def _decode(data: bytes, flag: int) -> Frame | None:
     except cv2.error:
         return None  # some formats raise where others return nothing
     return frame
+
+
+def _decode_tiff(data: bytes) -> Frame | None:
+    """Decode a TIFF; what has more than 8 bits is stretched: a thermal camera's values lie in a small part of them."""
+    frame = _decode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if frame is None:
+        frame = _decode(data, cv2.IMREAD_UNCHANGED)  # of floating point, which OpenCV does not make coloured
+    if frame is None or (frame.dtype == np.uint8 and frame.ndim == CHANNELS):
+        return frame
+    stretched: Frame = np.empty(frame.shape, np.uint8)
+    cv2.normalize(frame, stretched, 0, 255, cv2.NORM_MINMAX, cv2.CV_8U)
+    return cv2.cvtColor(stretched, cv2.COLOR_GRAY2BGR) if stretched.ndim == 2 else stretched
 
 
 def _upright(frame: Frame, orientation: int) -> Frame:
