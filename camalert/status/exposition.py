@@ -1,6 +1,6 @@
 """The status as Prometheus' text format.
 
-Pure. Needs prometheus_client, an optional extra; only the metrics process imports this.
+Needs prometheus_client, an optional extra: `process` imports this only where [metrics] is enabled.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from camalert.status import Status
+from camalert.status.model import Status
 
 CHILD_STATES = ("down", "starting", "ready", "stopping", "backoff", "failed")
 
@@ -38,7 +38,7 @@ class _Figures(Collector):
 
     def _service(self) -> Iterator[Metric]:
         status = self._status
-        for name, words, value in (
+        for name, description, value in (
             ("up", "1 when alarms are taken in", float(status.is_running)),
             ("degraded", "1 when a process is not as it should be", float(bool(status.degraded()))),
             ("status_age_seconds", "Age of the status file", max(0.0, self._now_utc - status.written_utc)),
@@ -46,19 +46,20 @@ class _Figures(Collector):
             ("pending_pictures", "Pictures stored and not examined yet", status.pending),
             ("alerts_today", "Pictures stored since midnight", status.alerts_today),
             ("detections_today", "Pictures with people since midnight", status.detections_today),
+            ("visits_today", "Visits since midnight", status.visits_today),
             ("frame_slots_used", "Frame slots in use", status.slots_used),
             ("frame_slots", "Frame slots in the pool", status.slots_total),
             ("pool_bytes", "Size of the shared memory pool", status.pool_bytes),
         ):
-            yield GaugeMetricFamily(f"camalert_{name}", words, value=value)
-        for name, words, value in (
+            yield GaugeMetricFamily(f"camalert_{name}", description, value=value)
+        for name, description, value in (
             ("mails", "Mails stored since the start", status.mails),
             ("pictures", "Pictures stored since the start", status.pictures),
             ("examined", "Pictures examined since the start", status.examined),
             ("persons", "Pictures in which people were found since the start", status.persons),
             ("failed", "Pictures that could not be examined since the start", status.failed),
         ):
-            yield CounterMetricFamily(f"camalert_{name}", words, value=value)
+            yield CounterMetricFamily(f"camalert_{name}", description, value=value)
 
     def _children(self) -> Iterator[Metric]:
         states = GaugeMetricFamily("camalert_child_state", "1 for the state a process is in", labels=("child", "state"))

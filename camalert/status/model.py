@@ -1,14 +1,13 @@
-"""The status of a running service as a value: what `camalert status`, the review site and figures are made from.
+"""The status of a running service as a value: what `camalert status`, the review site and the metrics show.
 
-Pure but for `write` and `read`: the supervisor fills it (see `statusbook`) and writes it as `status.json` into the run
-directory; everybody else reads that file. Times are seconds since 1970.
+The supervisor fills it (see `tracker`) and writes it as `status.json` into the run directory; all others read that
+file. Times are seconds since 1970.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
@@ -16,14 +15,14 @@ from typing import Any, Self
 from camalert.errors import StatusError
 
 FILE_NAME = "status.json"
-WRITE_AT_LEAST_S = 5.0  # the file is a sign of life too
+WRITE_AT_LEAST_S = 5.0  # its age says whether the service still works
 STALE_S = 20.0  # older than this, the service that wrote it is gone or stuck
 DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class ChildStatus:
-    """One child process. `reason` says why it is not ready, or why it last ended."""
+    """One child process. `reason` says why it is not ready, or why it last exited."""
 
     name: str
     state: str
@@ -35,40 +34,47 @@ class ChildStatus:
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """What was last heard of one camera; 0.0 for never.
-
-    A sign of life is anything it did: a mail, a test mail, a failed session.
-    """
+    """What is known of one camera; 0.0 for never. It was seen when it did anything, a failed session included."""
 
     name: str
-    last_sign_utc: float = 0.0
+    last_seen_utc: float = 0.0
     last_mail_utc: float = 0.0
     last_picture_utc: float = 0.0
     last_failure_utc: float = 0.0
     last_failure: str = ""
-    mails: int = 0  # since the service started
-    failures: int = 0
+    mails: int = 0  # all that are known of
+    failures: int = 0  # since the service started
     is_silent: bool = False
+    address: str = ""  # its own
+    address_since_utc: float = 0.0
+    other_address: str = ""  # another one from which mails come under its name
+    other_since_utc: float = 0.0
+    clock_off_s: float = 0.0  # how far its clock is ahead, where it is too far off; behind when it is negative
+
+    @property
+    def clock(self) -> str:
+        """Say how its clock is off, "" for one that is right."""
+        return off_in_words(self.clock_off_s) if self.clock_off_s else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """An error or warning worth the owner's eyes, newest last."""
+class Problem:
+    """An error or a warning for the owner."""
 
     at_utc: float
     event: str
-    words: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What one client just did on the mail port, in words; a camera's owner sets it up by these."""
+class MailActivity:
+    """What one client just did on the mail port, for the owner who is setting it up."""
 
     at_utc: float
     event: str
     peer: str
     camera: str
-    words: str
+    message: str
     pictures: int = 0
     is_failure: bool = False
 
@@ -78,11 +84,10 @@ class Status:
     """The whole service at one moment."""
 
     version: str
-    name: str
     pid: int
     written_utc: float
     started_utc: float
-    state: str  # states.Phase
+    state: str  # Lifecycle.shown_state
     since_utc: float
     reason: str = ""
     engine: str = ""
@@ -92,6 +97,7 @@ class Status:
     pending: int = 0
     alerts_today: int = 0
     detections_today: int = 0
+    visits_today: int = 0
     mails: int = 0  # this and the next four: since the service started
     pictures: int = 0
     examined: int = 0
@@ -99,11 +105,12 @@ class Status:
     failed: int = 0
     pictures_per_minute: float = 0.0
     examined_per_minute: float = 0.0
-    database_trouble: str = ""  # why the database cannot be used now; "" when it can
+    database_problem: str = ""  # why alarms cannot be stored now; "" when they can
+    examination_problem: str = ""  # why pictures cannot be examined now; "" when they can
     children: tuple[ChildStatus, ...] = ()
     cameras: tuple[CameraStatus, ...] = ()
-    troubles: tuple[Trouble, ...] = ()
-    heard: tuple[Heard, ...] = ()  # oldest first
+    problems: tuple[Problem, ...] = ()  # oldest first, as the next
+    mail_activity: tuple[MailActivity, ...] = ()
 
     @property
     def is_running(self) -> bool:
@@ -111,13 +118,15 @@ class Status:
         return self.state == "running"
 
     def degraded(self) -> list[str]:
-        """Return in words what is not as it should be, [] when all is well."""
+        """Say what is not as it should be, [] when all is well."""
         children = [
-            f"{child.name} {_STATE_WORDS[child.state]}{f' ({child.reason})' if child.reason else ''}"
+            f"{child.name} {_PROBLEM_STATES[child.state]}{f' ({child.reason})' if child.reason else ''}"
             for child in self.children
-            if child.state in _STATE_WORDS
+            if child.state in _PROBLEM_STATES
         ]
-        return [f"no alarm can be stored: {self.database_trouble}", *children] if self.database_trouble else children
+        database = [f"cannot store alarms: {self.database_problem}"] if self.database_problem else []
+        examination = [f"cannot examine pictures: {self.examination_problem}"] if self.examination_problem else []
+        return [*database, *examination, *children]
 
     def silent(self) -> list[CameraStatus]:
         """Return the cameras that have been silent for too long."""
@@ -136,49 +145,21 @@ class Status:
         """
         try:
             found = _known(cls, json.loads(text))
-            found["children"] = tuple(ChildStatus(**_known(ChildStatus, item)) for item in found["children"])
-            found["cameras"] = tuple(CameraStatus(**_known(CameraStatus, item)) for item in found["cameras"])
-            found["troubles"] = tuple(Trouble(**_known(Trouble, item)) for item in found["troubles"])
-            found["heard"] = tuple(Heard(**_known(Heard, item)) for item in found.get("heard", ()))
+            for name, kind in _PARTS.items():
+                found[name] = tuple(kind(**_known(kind, item)) for item in found.get(name, ()))
             return cls(**found)
-        except (KeyError, TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             raise StatusError(f"{len(text)} bytes are no status of camalert: {error!r}") from error
 
 
 def _by_name(value: Any) -> dict[str, Any]:
-    """Return a dataclass's fields for the encoder; asdict would copy the whole tree first, at ten times the cost."""
+    """Return a dataclass's fields for the encoder; `asdict` would copy the whole tree first, at ten times the cost."""
     return {item.name: getattr(value, item.name) for item in fields(value)}
 
 
-# The states of a child that its owner should know of; the others are the normal course.
-_STATE_WORDS = {"backoff": "ended and is started again", "failed": "failed"}
-
-
-def status_words(status: Status) -> str:
-    """Say in one sentence how the service is, for `systemctl status` and `camalert status`."""
-    counted = (
-        f"{_many(status.alerts_today, 'alarm')} today, {status.detections_today} with people, {status.pending} pending"
-    )
-    degraded = "; ".join(status.degraded())
-    match status.state:
-        case "starting":
-            head = f"Starting, waiting for {_list(_unready(status)) or 'nothing more'}"
-        case "running" if degraded:
-            head = f"Degraded: {degraded}; {counted}"
-        case "running":
-            unready = _unready(status)
-            head = f"Running: {counted}" + (f"; still starting: {_list(unready)}" if unready else "")
-        case "draining":
-            head = "Stopping: accepting no more mails, finishing what has begun"
-        case "stopping":
-            head = "Stopping" + (f": {status.reason}" if status.reason else "")
-        case _:
-            head = "Stopped" + (f": {status.reason}" if status.reason else "")
-    silent = status.silent()
-    if silent and status.is_running:
-        days = (status.written_utc - min(camera.last_sign_utc for camera in silent)) / DAY_S
-        head += f"; silent: {_list(camera.name for camera in silent)} (up to {days:.0f} days)"
-    return head
+_PARTS = {"children": ChildStatus, "cameras": CameraStatus, "problems": Problem, "mail_activity": MailActivity}
+# The states of a child that its owner should know of; the others are normal.
+_PROBLEM_STATES = {"backoff": "restarting", "failed": "failed"}
 
 
 def write(folder: Path, status: Status) -> None:
@@ -187,9 +168,10 @@ def write(folder: Path, status: Status) -> None:
     Raises: OSError when the folder cannot be written; the caller logs it and goes on.
     """
     draft = folder / f".{FILE_NAME}"  # one name, so that a killed writer leaves one file, which the next one uses
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(file, "wb") as stream:
-        os.fchmod(stream.fileno(), 0o644)  # for the review site and monitoring, which run as others
+        # For monitoring, which runs as somebody else, where the folder is open to others, as systemd makes it.
+        os.fchmod(stream.fileno(), 0o644 if folder.stat().st_mode & 0o001 else 0o600)
         stream.write(status.encode())
     os.replace(draft, folder / FILE_NAME)
 
@@ -210,16 +192,21 @@ def read(folder: Path) -> Status:
     return Status.decode(text)
 
 
-def _unready(status: Status) -> list[str]:
-    return [child.name for child in status.children if child.state in ("starting", "down")]
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: "1 alarm", "2 processes"."""
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count} {noun}{ending}"
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names)
+def off_in_words(off_s: float) -> str:
+    """Say how far a clock is ahead, or behind where the seconds are negative: 5 h 2 min behind."""
+    minutes, seconds = divmod(round(abs(off_s)), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = [(days, "day" if days == 1 else "days"), (hours, "h"), (minutes, "min"), (seconds, "s")]
+    first = next((number for number, (count, _) in enumerate(units) if count), len(units) - 1)
+    shown = " ".join(f"{count} {unit}" for count, unit in units[first : first + 2] if count) or "0 s"
+    return f"{shown} {'ahead' if off_s > 0 else 'behind'}"
 
 
 def _known(kind: type[Any], found: Any) -> dict[str, Any]:
