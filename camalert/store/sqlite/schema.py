@@ -1,6 +1,6 @@
 """Bring a database to the shape that this release needs: create, adopt, upgrade, repair the triggers.
 
-Effects on a connection only; the caller opens it, holds no transaction, and makes the backup before an upgrade. A
+The caller opens the connection, holds no transaction, and makes the backup before an upgrade. A
 database may be new, ours, or the original's with thousands of rows; it may also have been altered by a `migrate` of the
 site since we looked last. All cases take the same way, and all of it is one transaction.
 """
@@ -15,11 +15,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from camalert.errors import StoreForeign
-from camalert.store import tables
-from camalert.store.tables import BOTH, Reviewed
+from camalert.store import queue
+from camalert.store.sqlite import retention, tables
+from camalert.store.sqlite.tables import BOTH, DjangoTable
 
 # In order; version n is what the first n entries made. Append only.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (tables.FIRST_VERSION,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    tables.FIRST_VERSION,
+    tables.SECOND_VERSION,
+    tables.THIRD_VERSION,
+    tables.FOURTH_VERSION,
+    tables.FIFTH_VERSION,
+)
 _COLUMNS = {"id", "subject", "timestamp", "snapshot"}
 
 
@@ -30,7 +37,7 @@ class Limits:
     alerts: int
     detections: int
 
-    def of(self, table: Reviewed) -> int:
+    def of(self, table: DjangoTable) -> int:
         """Return the limit of one table."""
         return self.alerts if table is tables.ALERTS else self.detections
 
@@ -40,6 +47,20 @@ def version(connection: sqlite3.Connection) -> int:
     if "camalert_schema" not in _names(connection, "table"):
         return 0
     return int(connection.execute("SELECT coalesce(max(version), 0) FROM camalert_schema").fetchone()[0])
+
+
+def refuse_foreign(connection: sqlite3.Connection) -> None:
+    """Refuse a database of another program.
+
+    Raises: StoreForeign when there are tables, and none is ours or Django's.
+    """
+    found = {name for name in _names(connection, "table") if not name.startswith("sqlite_")}
+    if found and not any(name.startswith(("camalert_", "alerts_", "django_")) for name in found):
+        shown = ", ".join(sorted(found)[:3])
+        raise StoreForeign(
+            f"the file is another program's database (it has the table{'s' if len(found) > 1 else ''} {shown}"
+            f"{' …' if len(found) > 3 else ''}); choose another path for ours"
+        )
 
 
 def prepare(
@@ -53,6 +74,9 @@ def prepare(
     Returns: Warnings for the owner.
     Raises: StoreForeign for a database that is not one of ours or the original's, or is newer than this release.
     """
+    connection.create_function("camalert_sender", 1, queue.sender_of, deterministic=True)
+    connection.create_function("camalert_known_as", 1, queue.known_as, deterministic=True)
+    connection.create_function("camalert_now", 0, lambda: now_utc)
     connection.execute("BEGIN IMMEDIATE")
     try:
         _make_django_tables(connection, now_utc)
@@ -60,6 +84,11 @@ def prepare(
         warnings = []
         for table in BOTH:
             warnings += _make_triggers(connection, table, limits.of(table))
+            warnings += [
+                f"{table.name} has the column {name} of another program, which must have a value and has no default: "
+                f"new rows get {value} in it"
+                for name, value in _without_default(connection, table).items()
+            ]
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -68,9 +97,17 @@ def prepare(
     return warnings
 
 
-def identity(connection: sqlite3.Connection) -> str:
-    """Return what tells this database from every other one."""
-    return str(connection.execute("SELECT value FROM camalert_meta WHERE name = 'identity'").fetchone()[0])
+def refuse_unusable(connection: sqlite3.Connection) -> None:
+    """Look, without a change, whether this release would take a database.
+
+    Raises: StoreForeign when it is not one of ours or the original's, or is newer.
+    """
+    refuse_foreign(connection)
+    present = _names(connection, "table")
+    for table in BOTH:
+        if table.name in present:
+            _refuse_columns(connection, table)
+    _refuse_newer(version(connection), len(MIGRATIONS))
 
 
 def fold(text: str) -> str:
@@ -78,11 +115,48 @@ def fold(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def original_number(sql: str, table: Reviewed) -> int | None:
+def original_number(sql: str, table: DjangoTable) -> int | None:
     """Return the number of rows that the original's trigger keeps, None when the text is another one's."""
     pattern = re.escape(fold(tables.original_keeper(table).format(keep="@"))).replace("@", r"(\d{1,9})")
     found = re.fullmatch(pattern, fold(sql))
     return int(found[1]) if found else None
+
+
+def neutral_values(connection: sqlite3.Connection, table: DjangoTable) -> tuple[str, str]:
+    """Return what an INSERT needs for columns that another program has added and gives no default.
+
+    Django keeps the default of a field in its own code and not in the database. They are looked up each time, which
+    takes as long as a picture of 10 kB, because a `migrate` may run at any moment.
+
+    Returns: The names and the values, each with a comma before it; "" and "" for the table as it should be.
+    """
+    foreign = _without_default(connection, table)
+    return "".join(f", {_quoted(name)}" for name in foreign), "".join(f", {value}" for value in foreign.values())
+
+
+def _without_default(connection: sqlite3.Connection, table: DjangoTable) -> dict[str, str]:
+    """Return the foreign columns that must have a value, each with a neutral one as SQL."""
+    columns = connection.execute(f"PRAGMA table_info({table.name})").fetchall()
+    return {
+        str(name): _neutral(str(declared).casefold())
+        for _, name, declared, is_needed, default, key in columns
+        if is_needed and default is None and not key and name not in _COLUMNS
+    }
+
+
+def _neutral(declared: str) -> str:
+    """Return a neutral value for a declared type, by the words that SQLite and Django use in it."""
+    for words, value in (
+        (("datetime", "timestamp"), "CURRENT_TIMESTAMP"), (("date",), "CURRENT_DATE"), (("time",), "'00:00:00'"),
+        (("blob",), "x''"), (("int", "bool", "real", "floa", "doub", "num", "dec"), "0"),
+    ):  # fmt: skip
+        if any(word in declared for word in words):
+            return value
+    return "''"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _names(connection: sqlite3.Connection, kind: str) -> set[str]:
@@ -96,10 +170,7 @@ def _make_django_tables(connection: sqlite3.Connection, now_utc: float) -> None:
         if table in made:
             connection.execute(table.create)
             continue
-        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
-        if not columns >= _COLUMNS:
-            missing = ", ".join(sorted(_COLUMNS - columns))
-            raise StoreForeign(f"the table {table.name} of this database lacks the column {missing}")
+        _refuse_columns(connection, table)
     if "django_migrations" not in present:
         connection.execute(tables.DJANGO_MIGRATIONS)
         made = list(BOTH)
@@ -113,13 +184,24 @@ def _make_django_tables(connection: sqlite3.Connection, now_utc: float) -> None:
         )
 
 
-def _migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]], now_utc: float) -> None:
-    found = version(connection)
-    if found > len(migrations):
+def _refuse_columns(connection: sqlite3.Connection, table: DjangoTable) -> None:
+    columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
+    if not columns >= _COLUMNS:
+        missing = ", ".join(sorted(_COLUMNS - columns))
+        raise StoreForeign(f"the table {table.name} of this database lacks the column {missing}")
+
+
+def _refuse_newer(found: int, known: int) -> None:
+    if found > known:
         raise StoreForeign(
-            f"the database has version {found} of camalert's tables and this release knows {len(migrations)}: "
+            f"the database has version {found} of camalert's tables and this release knows {known}: "
             "install the newer release, or go back to the backup made before the upgrade"
         )
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]], now_utc: float) -> None:
+    found = version(connection)
+    _refuse_newer(found, len(migrations))
     if found == 0:
         connection.execute(
             "CREATE TABLE IF NOT EXISTS camalert_schema"
@@ -132,13 +214,14 @@ def _migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]]
     connection.execute("INSERT OR IGNORE INTO camalert_meta VALUES ('identity', ?)", (uuid.uuid4().hex,))
 
 
-def _make_triggers(connection: sqlite3.Connection, table: Reviewed, limit: int) -> list[str]:
+def _make_triggers(connection: sqlite3.Connection, table: DjangoTable, limit: int) -> list[str]:
     present = dict(
         connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (table.name,))
     )
     put = [_put_trigger(connection, name, present.get(name), sql) for name, sql in tables.followers(table).items()]
     if any(put):  # else the facts are complete, and walking over all pictures' pages would cost a start seconds
         _gather_facts(connection, table)
+        retention.recount_holders(connection)
     found = present.get(table.trigger)
     number = original_number(found, table) if found is not None else None
     if number is not None:
@@ -155,7 +238,9 @@ def _make_triggers(connection: sqlite3.Connection, table: Reviewed, limit: int) 
             "it may delete pictures before they are examined"
         )
     connection.execute(
-        f"INSERT OR REPLACE INTO camalert_rows SELECT ?, count(*), ? FROM {table.facts}", (table.name, keep)
+        f"INSERT INTO camalert_rows (name, rows, keep) SELECT ?, count(*), ? FROM {table.facts} WHERE true"
+        " ON CONFLICT (name) DO UPDATE SET rows = excluded.rows, keep = excluded.keep",
+        (table.name, keep),
     )
     return warnings
 
@@ -170,18 +255,18 @@ def _put_trigger(connection: sqlite3.Connection, name: str, found: str | None, w
     return True
 
 
-def _gather_facts(connection: sqlite3.Connection, table: Reviewed) -> None:
+def _gather_facts(connection: sqlite3.Connection, table: DjangoTable) -> None:
     """Give a row of facts to each row that has none, and drop the facts of rows that are gone."""
     name, facts, key = table.name, table.facts, table.key
     connection.execute(
-        f"INSERT INTO {facts} ({key}, subject, timestamp) SELECT id, subject, timestamp FROM {name}"
-        f" WHERE id NOT IN (SELECT {key} FROM {facts})"
+        f"INSERT INTO {facts} ({key}, subject, timestamp, bytes)"
+        f" SELECT id, subject, timestamp, length(snapshot) FROM {name} WHERE id NOT IN (SELECT {key} FROM {facts})"
     )
     connection.execute(f"DELETE FROM {facts} WHERE {key} NOT IN (SELECT id FROM {name})")
     if table is tables.ALERTS:
         connection.execute(
             "DELETE FROM camalert_pending WHERE alert_id < ? AND alert_id NOT IN (SELECT id FROM alerts_alert)",
-            (tables.CLIP_BASE,),
+            (queue.CLIP_BASE,),
         )
 
 
