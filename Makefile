@@ -9,14 +9,17 @@ VENV := .venv
 # Test processes beside each other: most system tests wait more than they work.
 JOBS ?= 2
 # Installed where they can be: what makes it faster or nicer, but is not needed to run.
-WISHES := openvino,fast,metrics,review
+WISHES := openvino,fast,metrics,review,notify
+# What `make fuzz` does: how long for each target, and which (empty: all).
+SECONDS ?= 60
+TARGETS ?=
 INSTALLED := $(VENV)/.installed
 DEVELOPMENT := $(VENV)/.development
-SOURCES := camalert supervisor.py tests perf
+SOURCES := camalert supervisor.py tests perf release homeassistant
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format-check lint types unit all-tests versions bench clean
+.PHONY: help run test check format-check lint types unit all-tests hog versions fuzz bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -26,7 +29,7 @@ help: ## this list
 run: $(INSTALLED) ## install into .venv and start the service in the foreground (Ctrl-C ends it)
 	@exec $(VENV)/bin/python supervisor.py --config "$(CONFIG)"
 
-$(INSTALLED): pyproject.toml .ci/venv
+$(INSTALLED): pyproject.toml requirements.lock .ci/venv
 	@.ci/venv $(VENV) "" $(WISHES)
 	@touch $@
 
@@ -51,22 +54,33 @@ unit: $(DEVELOPMENT)
 all-tests: $(DEVELOPMENT)
 	@$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
 
+hog: ## the tests of engine "hog", in a .venv-hog of its own with the OpenCV that has it
+	@.ci/hog .venv-hog
+
 versions: $(DEVELOPMENT) ## the unit tests with each other Python version that is found
 	@.ci/versions
 
-$(DEVELOPMENT): pyproject.toml .ci/venv
+$(DEVELOPMENT): pyproject.toml requirements.lock .ci/venv
 	@.ci/venv $(VENV) dev $(WISHES)
 	@touch $@ $(INSTALLED)
+
+fuzz: $(DEVELOPMENT) ## fuzz every reader of foreign bytes, SECONDS=60 each (JOBS=2 beside each other)
+	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || .ci/venv $(VENV) dev,fuzz $(WISHES)
+	@cd tests && PYTHONPATH=..:. $(CURDIR)/$(VENV)/bin/python -m fuzz $(TARGETS) --seconds $(SECONDS) --jobs $(JOBS)
 
 bench: $(DEVELOPMENT) ## measure speed and memory; writes perf/RESULTS.md
 	@$(VENV)/bin/python perf/results.py
 
 clean: ## remove what was installed and built; var/ with the database stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-hog $(RELEASE_VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- a machine's own service -------------------------------------------------------------------------------------------
 
 include systemd/install.mk
+
+# --- releases ----------------------------------------------------------------------------------------------------------
+
+include release/release.mk
 
 # --- the review site in a real browser ---------------------------------------------------------------------------------
 

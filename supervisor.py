@@ -4,8 +4,8 @@
                                |
                                +--> decoder --> detector --> writer --> alerts_detect
 
-`camalert.startup` reads the configuration, allocates the pool and binds the ports; `camalert.service` is the loop;
-`camalert.plan` says which children run. `camalert run` does the same as this file.
+In `camalert.supervisor`, `start` reads the configuration, allocates the pool and binds the ports; `loop` is the loop;
+`plan` says which children run. `camalert run` does the same as this file.
 """
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
 """camalert: receives the alarm mails of security cameras and finds the people in their snapshots."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,7 +1,4 @@
-"""The exit codes and the exception tree of camalert, in one place.
-
-Pure: every process imports this module.
-"""
+"""The exit codes and the exception tree of camalert."""
 
 from __future__ import annotations
 
@@ -9,78 +6,90 @@ import enum
 
 
 class Exit(enum.IntEnum):
-    """Name the exit codes that camalert's processes use.
+    """The exit codes of camalert's processes.
 
     Source: sysexits.h for 69 to 78; the others are ours.
     """
 
     OK = 0
     CRASH = 1
-    UNAVAILABLE = 69  # EX_UNAVAILABLE: a needed child failed for good; systemd starts the service anew
-    CANNOT_START = 71  # EX_OSERR: port in use, /dev/shm too small, another instance runs
+    UNAVAILABLE = 69  # EX_UNAVAILABLE: a vital child failed for good; systemd starts the service anew
+    CANNOT_START = 71  # EX_OSERR: port in use, /dev/shm too small, another instance runs; in a child: no memory
     PROTOCOL = 76  # EX_PROTOCOL: a child got a message it cannot trust
     CONFIG = 78  # EX_CONFIG: the owner must change something; never retried
 
 
 class CamalertError(Exception):
-    """Be the root of everything camalert raises on purpose; its text is fit for the owner's eyes."""
+    """Base class of what camalert raises on purpose; the message is shown to the user."""
 
 
 class ConfigError(CamalertError):
-    """Say which configuration key, value or installation is wrong and what is allowed."""
+    """A configuration key, value or installation is wrong; the message says what is allowed."""
 
 
 class MailError(CamalertError):
-    """Say why a mail cannot be taken."""
+    """A mail cannot be received."""
+
+
+class ReadingTooLong(MailError):
+    """A mail takes more time to read than its reader may spend; the mail itself may be intact."""
 
 
 class FrameError(CamalertError):
-    """Say why a picture cannot be decoded or examined; the text becomes the alert's reason."""
+    """A picture cannot be decoded or examined; the message becomes the alert's reason."""
 
 
 class EngineError(CamalertError):
-    """Say why a detection engine cannot be loaded, or finds nobody where there is somebody."""
+    """A detection engine cannot be loaded, or fails its self-test."""
+
+
+class EngineUnavailable(CamalertError):
+    """A detection engine cannot examine now: no inference server answers; nothing is wrong with the picture."""
 
 
 class PoolError(CamalertError):
-    """Say why the shared memory cannot be created or attached."""
+    """The shared memory cannot be created or attached."""
 
 
 class ChannelClosed(CamalertError):
-    """Say that the other end of a channel is gone."""
+    """The other end of a channel is gone."""
 
 
 class ProtocolError(CamalertError):
-    """Say that a message or a block of words cannot be understood."""
+    """A message or a record is malformed."""
 
 
 class StoreError(CamalertError):
-    """Say why the database cannot be opened or written."""
+    """The database cannot be opened or written."""
 
 
 class StoreBusy(StoreError):
-    """Say that the database is locked or temporarily not writable; trying again later is right."""
+    """The database is temporarily not readable or writable; retry later."""
+
+
+class StoreLocked(StoreBusy):
+    """Another program holds a lock on the database."""
 
 
 class StoreFull(StoreError):
-    """Say that the disk is full or the database read-only; the camera gets 452."""
+    """The disk is full or the database read-only; the camera gets 452."""
 
 
 class StoreForeign(StoreError):
-    """Say that the database is not one of ours, or a newer release's; only its owner can change that."""
+    """The database belongs to another program or a newer release; only its owner can change that."""
 
 
 class StatusError(CamalertError):
-    """Say why the status of a service cannot be read."""
+    """The status of a service cannot be read."""
 
 
-class StoreRefused(StoreBusy):
-    """Say that the database refused this one statement: a constraint, or a table that was altered."""
+class StoreRefused(StoreError):
+    """The database refused this one job: a constraint, an altered table, values of a wrong type."""
 
 
 class StoreLost(CamalertError):
-    """Say that this process cannot trust or reach what it has open any more; a new writer can begin anew."""
+    """The writer can no longer trust or reach its open database; only a new process can go on."""
 
 
 class StoreDamaged(StoreError):
-    """Say that the database file is no sound database any more; only its owner can decide what becomes of it."""
+    """The database file is corrupt; only its owner can decide what to do with it."""

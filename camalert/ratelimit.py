@@ -1,6 +1,6 @@
-"""Token buckets: how often something may happen for each key, and how often it was held back since.
+"""Token buckets: how often something may happen for each key, and how often it was suppressed since.
 
-Pure: any process; `now` is an argument. Meant for what strangers can cause, such as a log line for each connection.
+Meant for what any client can trigger, such as a log line for each connection.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Say whether it may happen now.
+    """Whether it may happen now.
 
-    `suppressed` counts what was held back before this one; `is_last` says that the next will be held back, so that the
-    reader of a log learns why it falls silent.
+    `suppressed` counts those before this one that might not; `is_last` says that the next may not, so that a reader of
+    the log learns why it falls silent.
     """
 
     is_admitted: bool
@@ -33,7 +33,7 @@ class _Bucket:
 class RateLimit:
     """Admit `burst` events a key at once and `per_second` in the long run.
 
-    Memory is bounded: beyond `max_keys` the key that was quiet the longest is forgotten, and with it its debt.
+    Memory is bounded: beyond `max_keys` the key that was quiet the longest is forgotten.
     """
 
     def __init__(self, *, per_second: float, burst: int, max_keys: int = 1024) -> None:
@@ -58,3 +58,9 @@ class RateLimit:
         bucket.tokens -= 1
         suppressed, bucket.suppressed = bucket.suppressed, 0
         return Admission(is_admitted=True, suppressed=suppressed, is_last=bucket.tokens < 1)
+
+    def give_back(self, key: Hashable) -> None:
+        """Take back one admitted event of a key, which turned out to be harmless."""
+        bucket = self._buckets.get(key)
+        if bucket is not None:
+            bucket.tokens = min(self._burst, bucket.tokens + 1)

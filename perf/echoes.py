@@ -16,8 +16,9 @@ import time
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from camalert.child import Context
-from camalert.messages import (
+from camalert.ipc.child import Context
+from camalert.ipc.layout import following
+from camalert.ipc.messages import (
     Conclude,
     Concluded,
     Decode,
@@ -37,8 +38,7 @@ from camalert.messages import (
     StoreCode,
     Stored,
 )
-from camalert.slots import following
-from camalert.states import Role
+from camalert.supervisor.lifecycle import Role
 
 TARGETS = {
     Role.INTAKE: "echoes:intake",

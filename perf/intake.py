@@ -30,13 +30,14 @@ from typing import Any
 import aiosmtpd
 from aiosmtpd.smtp import SMTP
 
-from camalert import child, ports
-from camalert.channel import pair
-from camalert.config import Config, Listen, Log, Smtp
+from camalert.config.schema import Config, Listen, Log, Smtp
 from camalert.errors import ChannelClosed
-from camalert.messages import Ping, Ready, Store, StoreCode, Stored
-from camalert.pool import Pool
-from camalert.slots import Layout
+from camalert.ipc import child
+from camalert.ipc.channel import pair
+from camalert.ipc.layout import Layout
+from camalert.ipc.messages import Ping, Ready, Store, StoreCode, Stored
+from camalert.ipc.pool import Pool
+from camalert.system import ports
 
 TARGET = 0.25
 END = b"\r\n.\r\n"
@@ -151,8 +152,13 @@ class Server:
 
 
 def _cpu_s(pid: int) -> float:
-    """Return the time that a process (of one thread) has run. Source: schedstat in the kernel's documentation."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+    """Return the time that a process of one thread and its children, such as readers of mails, have run.
+
+    Source: schedstat in the kernel's documentation.
+    """
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    own_s = int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
+    return own_s + sum(_cpu_s(int(child)) for child in children)
 
 
 def _peer(name: str, target: Callable[[socket.socket], None]) -> Server:
@@ -169,10 +175,10 @@ def _camalert(picture_bytes: int) -> Server:
     config = replace(config, intake=replace(config.intake, max_mail_bytes=max(4_194_304, 2 * picture_bytes)))
     layout = Layout(6, 2_097_152, 1, 65_536, 65_536, config.intake.max_mail_bytes)
     pool = Pool.create(f"camalert-perf-{os.getpid()}", layout)
-    listener = ports.bind(config.smtp.listen[0])
+    listeners = ports.open_all(config.smtp.listen, ())
     channel, theirs = pair()
     orders = child.Orders(
-        "smtp", "camalert.smtp.process:main", config, os.getpid(), pool.name, layout, listeners=(listener,)
+        "smtp", "camalert.intake.smtp.process:main", config, os.getpid(), pool.name, layout, listeners=listeners
     )
     process = multiprocessing.get_context("spawn").Process(target=child.run, args=(orders, theirs), daemon=True)
     process.start()
@@ -202,7 +208,7 @@ def _camalert(picture_bytes: int) -> Server:
     threading.Thread(target=write, daemon=True).start()
     assert is_ready.wait(30), "the smtp process did not start"
     assert process.pid is not None
-    return Server("camalert", listener.getsockname()[1], process.pid, end)
+    return Server("camalert", listeners[0].socket.getsockname()[1], process.pid, end)
 
 
 # --- measurement ------------------------------------------------------------------------------------------------------

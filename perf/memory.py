@@ -80,7 +80,7 @@ def main() -> None:
         client.close()
         running.wait_examined(options.mails)
         costs = running.costs()
-        pool_bytes = next(event for event in running.events() if event["event"] == "service_started")["pool_bytes"]
+        pool_bytes = next(event for event in running.events() if event["event"] == "service_starting")["pool_bytes"]
     without = sum(cost.pss_bytes for name, cost in costs.items() if not name.startswith("detector"))
     everything = sum(cost.pss_bytes for cost in costs.values())
     rows: list[list[object]] = [

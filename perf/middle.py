@@ -19,10 +19,13 @@ from unittest import mock
 
 import echoes
 
-from camalert import children, logs, plan
-from camalert.config import Config
-from camalert.engines import EngineChoice
-from camalert.messages import (
+from camalert.config.schema import Config
+from camalert.config.sources import Source
+from camalert.detection.choice import EngineChoice
+from camalert.ipc import spawn
+from camalert.ipc.layout import PAGE_BYTES, Layout
+from camalert.ipc.messages import (
+    MAX_BYTES,
     Conclude,
     Decode,
     Detect,
@@ -33,14 +36,18 @@ from camalert.messages import (
     Store,
     StoreCode,
     Stored,
+    decode,
+    encode,
 )
-from camalert.orders import Run, orders_for
-from camalert.pool import Pool
-from camalert.reporter import Reporter
-from camalert.service import Supervisor
-from camalert.slots import PAGE_BYTES, Layout
-from camalert.states import ChildSpec, Role
-from camalert.wire import MAX_BYTES, decode, encode
+from camalert.ipc.pool import Pool
+from camalert.supervisor import plan
+from camalert.supervisor.lifecycle import ChildSpec, Role
+from camalert.supervisor.loop import Supervisor
+from camalert.supervisor.processes import Run
+from camalert.supervisor.reload import Resources
+from camalert.supervisor.reporter import Reporter
+from camalert.system import logs
+from camalert.system.signals import Signals
 
 
 def supervise(folder: str, detectors: int) -> None:
@@ -50,7 +57,8 @@ def supervise(folder: str, detectors: int) -> None:
     with pool(planned) as segment, mock.patch.object(plan, "specs", return_value=specs(config, planned)):
         reporter = Reporter(config, planned.layout.size_bytes, len(planned.layout.frames))
         run = Run(config, planned, segment.name, ())
-        Supervisor(run, EngineChoice(("echo",)), reporter, lambda: config).run()
+        resources = Resources(Source(None), None)
+        Supervisor(run, EngineChoice(("echo",)), reporter, Signals(), resources).run()
 
 
 def route(folder: str, detectors: int) -> None:
@@ -61,7 +69,7 @@ def route(folder: str, detectors: int) -> None:
         sockets: dict[Role, list[socket.socket]] = {role: [] for role in Role}
         run = Run(config, planned, segment.name, ())
         for spec in specs(config, planned):
-            child = children.start(orders_for(spec, run, "echo"))
+            child = spawn.start(run.orders_for(spec, "echo"))
             ending.callback(child.reap)
             ending.callback(child.signal, signal.SIGKILL)
             sockets[spec.role].append(socket.socket(fileno=os.dup(child.channel.fileno())))

@@ -17,8 +17,9 @@ from multiprocessing.synchronize import Event
 
 import rig
 
-from camalert import annotation, frames
-from camalert.config import Config
+from camalert.config.schema import Config
+from camalert.decoding import frames
+from camalert.detection import drawing
 from camalert.detection.engines import load_engine
 from camalert.detection.examiner import Examiner
 
@@ -52,7 +53,7 @@ def bare_loop(pictures: list[bytes], engine: str, pause_s: float, gate: Gate, ou
         examination = examiner.examine(frame, "")
         detected = time.perf_counter()
         if examination.people:
-            annotated = annotation.annotate(frame, examination.people)
+            annotated = drawing.annotate(frame, examination.people)
             frames.encode_jpeg(annotated, config.detector.jpeg_quality, 2 << 20)
         for index, seconds in enumerate((decoded - started, detected - decoded, time.perf_counter() - detected)):
             spent[index] += seconds

@@ -25,8 +25,11 @@ COMMANDS = {
     "pipeline": ["pipeline.py", "--pictures", "120"],
     "supervisor": ["supervisor.py", "--detectors", "1", "16"],
     "latency": ["latency.py", "--mails", "40"],
+    "telling": ["telling.py", "--mails", "30"],
     "scaling": ["scaling.py", "--pictures", "60"],
     "memory": ["memory.py"],
+    "peers": ["peers.py", "--pictures", "60"],
+    "learning": ["learning.py"],
 }
 PACKAGES = ("opencv-python-headless", "openvino", "aiosmtpd", "numpy", "pybase64")
 

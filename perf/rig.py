@@ -119,13 +119,13 @@ class Cost:
 class Service:
     """A running camalert in a folder of its own."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, more: str = "", **settings: object) -> None:
         self.folder = folder
         self.database = folder / "alerts.sqlite3"
         config = folder / "config.toml"
         config.write_text(
             f'[service]\nrun_dir = "{folder / "run"}"\n[[smtp.listen]]\nhost = "127.0.0.1"\nport = 0\n'
-            f'[database]\npath = "{self.database}"\n[review]\nenabled = false\n',
+            f'[database]\npath = "{self.database}"\n[review]\nenabled = false\n{more}',
             encoding="utf-8",
         )
         environment = {**os.environ, **{f"CAMALERT_{key.upper()}": str(value) for key, value in settings.items()}}
@@ -162,7 +162,7 @@ class Service:
     @property
     def port(self) -> int:
         """Return the port it listens on."""
-        started = next(event for event in self.events() if event["event"] == "service_started")
+        started = next(event for event in self.events() if event["event"] == "service_starting")
         return int(str(started["ports"][0]))  # type: ignore[index]
 
     def costs(self) -> dict[str, Cost]:
@@ -193,10 +193,10 @@ class Service:
 
 
 @contextlib.contextmanager
-def service(children: int, **settings: object) -> Iterator[Service]:
-    """Run a service for the length of a `with` block, with `children` ready."""
+def service(children: int, more: str = "", **settings: object) -> Iterator[Service]:
+    """Run a service for the length of a `with` block, with `children` ready; `more` is added to its configuration."""
     with tempfile.TemporaryDirectory(prefix="camalert-perf-") as folder:
-        running = Service(Path(folder), **settings)
+        running = Service(Path(folder), more, **settings)
         try:
             running.wait_ready(children)
             yield running

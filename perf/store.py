@@ -28,14 +28,16 @@ from pathlib import Path
 import rig
 from cameras import Cameras
 
-from camalert.config import Config
-from camalert.messages import Store, StoreCode
-from camalert.pool import Pool
-from camalert.slots import Layout
+from camalert.config.schema import Config
+from camalert.ipc.layout import Layout
+from camalert.ipc.messages import Store, StoreCode
+from camalert.ipc.pool import Pool
+from camalert.ipc.records import MailRecord, PictureRecord
 from camalert.store.batch import Batch
-from camalert.store.database import Database
+from camalert.store.queue import Queue
+from camalert.store.sqlite.database import Database
+from camalert.store.sqlite.space import Space
 from camalert.store.upkeep import Upkeep
-from camalert.words import MailWords, PictureWords
 
 ROWS = 1000
 ROUND_S = 0.5
@@ -97,8 +99,9 @@ class Ours(Side):
         super().__init__()
         self.database = _filled(config, picture)
         self.pool, self.group = pool, group
-        self.batch = Batch(config, self.database)
-        self.upkeep = Upkeep(config.database, self.database)
+        space = Space(config.database, self.database)
+        self.batch = Batch(config, self.database, space, pool, Queue(pool.layout))
+        self.upkeep = Upkeep(config.database, self.database, space, lambda *_: None, config.visits.gap_seconds)
 
     def run(self, seconds: float) -> None:
         """Commit groups for a while, then end their examinations."""
@@ -110,11 +113,9 @@ class Ours(Side):
         stores = [Store(slot, 1, os.urandom(16)) for slot in range(self.group)]
         for store in stores:
             _put_words(self.pool, store.slot, self.pool.layout.picture_bytes)
-        done = self.batch.write(self.pool, stores, [], self.database.epoch, lambda _: None)
-        assert all(kept.code is StoreCode.STORED for kept in done.kept.values()), done.fault
-        now = time.monotonic()
-        self.upkeep.checkpoint.note(done.written_bytes, now)
-        self.upkeep.checkpoint_if_due(now, is_idle=False)
+        result = self.batch.write(stores, [], self.database.epoch, lambda _: None)
+        assert all(answer.code is StoreCode.STORED for answer in result.answers.values()), result.fault
+        self.upkeep.checkpoint_if_due(time.monotonic(), is_idle=False)
         return self.group
 
 
@@ -211,7 +212,7 @@ def _filled(config: Config, picture: bytes) -> Database:
     database.open()
     while database.write(lambda found: _fill(found, picture)):
         pass
-    database.read(lambda found: found.execute("PRAGMA wal_checkpoint(RESTART)").fetchall())
+    database.read(lambda found: found.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
     return database
 
 
@@ -221,12 +222,12 @@ def _fill(connection: sqlite3.Connection, picture: bytes) -> bool:
 
 
 def _put_words(pool: Pool, slot: int, length: int) -> None:
-    words = MailWords(
+    words = MailRecord(
         received_utc=time.time(), subject="Motion detected", camera=f"camera {slot}", event="motion",
         peer="192.168.1.64", helo="camera", sender="camera@home", recipients=("me@home",), digest=os.urandom(16).hex(),
-        headers="Received: from camera\r\n" * 20, pictures=(PictureWords(0, length, "jpeg", "snapshot.jpg"),),
+        headers="Received: from camera\r\n" * 20, pictures=(PictureRecord(0, length, "jpeg", "snapshot.jpg"),),
     )  # fmt: skip
-    pool.write_words(slot, words.encode())
+    pool.write_record(slot, words.encode())
 
 
 def _report(plain: Plain, ours: Ours, whole: Whole, spent: dict[str, float]) -> None:

@@ -4,7 +4,7 @@
 
 The supervisor is the real one, with its children in their real number, but each child answers at once and looks at no
 picture (`echoes.py`). A picture is 4 datagrams to it and 5 from it. The bound is a bare loop of epoll, recv and send
-between the same children, that knows beforehand what to send to whom and keeps no books.
+between the same children, that knows beforehand what to send to which child and keeps no tables.
 
 At a home's pace the supervisor costs several times as much a picture, as perf/pipeline.py says: it then wakes for each
 message and finds the processor's caches full of the detectors' data. What bounds a large machine is the cost here.

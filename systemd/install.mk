@@ -1,7 +1,7 @@
-# The targets for a machine's own service; `include`d by the Makefile.
+# Targets for the systemd service, included by the Makefile.
 
 PREFIX ?= /usr/local
-EXTRAS ?= openvino,fast,metrics,review
+EXTRAS ?= openvino,fast,metrics,review,notify
 PURGE ?=
 export PREFIX EXTRAS
 

@@ -136,11 +136,11 @@ class Run:
         self.service.start(is_ready=False)
         process = self.service.process
         until(
-            lambda: self.service.find("service_started") or (process is not None and process.poll() is not None),
+            lambda: self.service.find("service_starting") or (process is not None and process.poll() is not None),
             "a start",
             60,
         )
-        if self.service.find("service_started"):
+        if self.service.find("service_starting"):
             self._port = self.service.port
 
     def _heal(self) -> None:

@@ -5,39 +5,49 @@ from __future__ import annotations
 import argparse
 
 from camalert.cli.options import add_configuration, configuration
+from camalert.cli.terminal import say
 from camalert.errors import Exit
 
 DESCRIPTION = """\
-Read the configuration, say everything that is wrong with it, and what would run on this machine: processes, shared
-memory, database, ports, and the detection engine, which is tried on a small picture. Nothing is started or changed."""
+Validate the configuration and show what would run on this machine: processes,
+shared memory, database, ports, and the detection engine, which is tried on a
+small picture. Nothing is started or changed."""
 
 EXAMPLES = """\
 examples:
   camalert check
-  camalert check --config /etc/camalert/config.toml && systemctl reload camalert
+  camalert check && systemctl reload camalert
 
-Each line says ok, note (it runs, but you should know) or WRONG (it would not run).
+Each line begins with ok, note (it would run, but you should know) or WRONG (it
+would not run).
 
-exit codes: 0 it would run, 71 it would not, 78 the configuration is wrong"""
+exit codes:
+  0   it would run
+  71  it would not run
+  78  the configuration is invalid"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     add_configuration(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line for each thing that was looked at."""
-    from camalert.children import check_size
-    from camalert.readiness import Level, look
+    from camalert.ipc.spawn import check_size
+    from camalert.supervisor.preflight import Level, findings
+    from camalert.supervisor.prerequisites import refuse_mistakes
 
     loaded = configuration(arguments)
     check_size(loaded.config, str(loaded.file))
-    print(f"{Level.OK.value:<5} configuration: {loaded.file or 'none, the defaults hold'}")
+    refuse_mistakes(loaded)
+    say(f"{Level.OK.value:<5} configuration: {loaded.file or 'none, using the defaults'}")
     for notice in loaded.notices:
-        print(f"{Level.NOTE.value:<5} configuration: {notice}")
+        say(f"{Level.NOTE.value:<5} configuration: {notice}")
+    if loaded.settings.problem:
+        say(f"{Level.NOTE.value:<5} settings: {loaded.settings.file} is not used: {loaded.settings.problem}")
+    elif loaded.settings.digest:
+        say(f"{Level.OK.value:<5} settings: {loaded.settings.file}, which the site writes; `camalert config` shows it")
     is_wrong = False
-    for finding in look(loaded.config):
+    for finding in findings(loaded):
         is_wrong |= finding.level is Level.WRONG
-        print(f"{finding.level.value:<5} {finding.topic}: {finding.words}", flush=True)
+        say(f"{finding.level.value:<5} {finding.topic}: {finding.message}")
     return Exit.CANNOT_START if is_wrong else Exit.OK

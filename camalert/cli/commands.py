@@ -1,7 +1,4 @@
-"""Which commands there are, in the order in which `camalert --help` shows them.
-
-Pure, and without an import of any command: `camalert --help` must not wait for an image library.
-"""
+"""The commands, in the order of `camalert --help`, which must not wait for an image library: none is imported here."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: its module in `camalert.cli` and what it does, in one line."""
+    """A command, its module in `camalert.cli`, and what it does in one line."""
 
     name: str
     module: str
@@ -18,19 +15,30 @@ class Command:
 
 
 COMMANDS = (
-    Command("run", "run", "start the service in the foreground"),
-    Command("check", "check", "say what is wrong with the configuration and what would run"),
+    Command("run", "run", "run the service in the foreground"),
+    Command("check", "check", "validate the configuration and show what would run"),
+    Command("config", "config", "show the configuration in force, and where it is set"),
     Command("detect", "detect", "find people in picture files"),
     Command("send", "send", "send pictures to the service as a camera would"),
-    Command("init-db", "init_db", "make the database, or bring it up to date"),
+    Command("init-db", "init_db", "create the database, or upgrade it"),
     Command("backup", "backup", "copy the database while it is in use"),
-    Command("verify", "verify", "look whether the database is sound"),
-    Command("compact", "compact", "give the database's unused space back to the disk"),
+    Command("verify", "verify", "check the database for damage"),
+    Command("compact", "compact", "return the database's unused space to the disk"),
     Command("hash-password", "hash_password", "hash a camera's password for the configuration"),
-    Command("make-certificate", "make_certificate", "make a certificate for listeners with TLS"),
-    Command("review-user", "review_user", "make a login of the review site, or change its password"),
-    Command("status", "status", "say what runs, what waits and what was last"),
-    Command("import", "import_original", "take over from the original system"),
+    Command("make-certificate", "make_certificate", "make a certificate for ports with TLS"),
+    Command("review-user", "review_user", "create an account for the review site, or change it"),
+    Command("status", "status", "show what runs, what is pending and the latest alarms"),
+    Command("export-model", "export_model", "write the networks for an inference server"),
+    Command("cameras", "cameras", "list cameras, rename, merge or forget them"),
+    Command("learned", "learned", "show what was learned of the cameras, or forget it"),
+    Command("explain", "explain", "show how a mail is read, and what decided it"),
+    Command("notify", "notify", "show where messages go, and try it"),
+    Command("arm", "arm", "send messages about a camera again"),
+    Command("disarm", "disarm", "send no messages about a camera"),
+    Command("snooze", "snooze", "send no messages about a camera for a while"),
+    Command("presence", "presence", "say whether somebody is at home"),
+    Command("anonymise", "anonymise", "make a copy of a camera's mail that can be shown to others"),
+    Command("import", "import_original", "migrate from the original system"),
 )
 
 
@@ -44,12 +52,13 @@ def overview(version: str) -> str:
     width = max(len(command.name) for command in COMMANDS)
     lines = "\n".join(f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS)
     return f"""\
-camalert {version}: receives the alarm mails of security cameras, keeps every snapshot, and finds the people in them
+camalert {version}: receives alarm mail from security cameras, keeps every snapshot,
+and finds people in them
 
-usage: camalert COMMAND …
+usage: camalert COMMAND [OPTIONS]
 
 {lines}
 
-`camalert COMMAND --help` says more about one of them, with examples.
-Where there is no `camalert` on the path: `.venv/bin/camalert` or `python -m camalert` is the same.
+`camalert COMMAND --help` explains one of them, with examples.
+If `camalert` is not on the path, use `.venv/bin/camalert`.
 """

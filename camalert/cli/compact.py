@@ -3,44 +3,47 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from camalert.cli.options import add_configuration, configuration
+from camalert.cli.terminal import redraw, say
 from camalert.errors import Exit
+from camalert.system import rights
 
 DESCRIPTION = """\
-Write the database anew, as small as its rows are, and able to shrink by itself from then on. A database that camalert
-made does so anyway; this is for one of the original system, or after much was deleted. Stop the service and the review
-site first. It needs twice the file's size of free space for a while."""
+Rewrite the database as small as its rows allow, and let it shrink automatically
+from then on. A database created by camalert does so anyway; this is for the
+original system's, or after deleting much. Stop the service, and any other
+program that has it open, first. It temporarily needs free disk space of twice
+the file's size."""
 
 EXAMPLES = """\
 example:
-  systemctl stop camalert && camalert compact --config /etc/camalert/config.toml; systemctl start camalert"""
+  systemctl stop camalert
+  camalert compact
+  systemctl start camalert"""
 
 SIGN = "|/-\\"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     add_configuration(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compact, and say what it gained."""
-    from camalert.store.compact import compact
+    from camalert.store.sqlite.compact import compact
 
-    path = Path(configuration(arguments).config.database.path)
-    is_terminal, turns = sys.stderr.isatty(), 0
+    loaded = configuration(arguments)
+    path = Path(loaded.config.database.path)
+    rights.become_owner_of(path, loaded.file)
+    turns = 0
 
     def alive() -> None:
         nonlocal turns
-        if is_terminal:
-            turns += 1
-            sys.stderr.write(f"\r\x1b[K{SIGN[turns % len(SIGN)]} compacting {path.name}")
+        turns += 1
+        redraw(f"{SIGN[turns % len(SIGN)]} compacting {path.name}")
 
     before, after = compact(path, alive)
-    if is_terminal:
-        sys.stderr.write("\r\x1b[K")
-    print(f"{path}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now")
+    redraw("")
+    say(f"{path}: {before / 1e6:.1f} MB before, {after / 1e6:.1f} MB now")
     return Exit.OK

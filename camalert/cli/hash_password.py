@@ -1,49 +1,41 @@
-"""`camalert hash-password`: a password as the configuration keeps it."""
+"""`camalert hash-password`: a camera's password as the configuration keeps it."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
-import sys
 
+from camalert.cli.terminal import new_password, say
 from camalert.errors import CamalertError, Exit
 
 DESCRIPTION = """\
-Ask for a password and print it hashed, as it stands in the configuration for a camera's login. The password itself is
-never shown or stored. It is read from standard input when that is no terminal."""
+Ask for a password and print its hash, for a camera's login in the
+configuration. The password is neither shown nor stored. Without a terminal it
+is read from standard input."""
 
 EXAMPLES = """\
 example:
   camalert hash-password
 
-and with what it prints, in config.toml:
+Put the hash into config.toml:
   [smtp.auth]
   accept = "users"
   [[smtp.auth.user]]
   name = "garage"
   password = "scrypt:…"
 
-By default any login is accepted: only who is in the local network can send at all, and many cameras send their
-password in the clear."""
+By default any login is accepted: only the local network can send, and many
+cameras send their password unencrypted."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare no options: a password on the command line would be seen by everybody on the machine."""
+    """Declare no options: every user of the machine could read a password on the command line."""
 
 
 def run(_arguments: argparse.Namespace) -> int:
-    """Ask and print."""
-    from camalert.smtp.passwords import hashed
+    from camalert.intake.smtp.auth import hash_password
 
-    password = _ask() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    password = new_password("password: ")
     if not password:
         raise CamalertError("the password is empty")
-    print(hashed(password))
+    say(hash_password(password))
     return Exit.OK
-
-
-def _ask() -> str:
-    first = getpass.getpass("password: ")
-    if getpass.getpass("once more: ") != first:
-        raise CamalertError("these were two different passwords")
-    return first

@@ -1,4 +1,4 @@
-"""`camalert init-db`: make the database, or bring it up to date."""
+"""`camalert init-db`: create the database, or upgrade it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import contextlib
 from pathlib import Path
 
 from camalert.cli.options import add_configuration, configuration
+from camalert.cli.terminal import say
 from camalert.errors import Exit
+from camalert.system import rights
 
 DESCRIPTION = """\
-Make the database with its tables and triggers, or bring an existing one up to date: also one of the original system,
-whose rows stay. Nothing is lost by calling it again, and `camalert run` does the same by itself."""
+Create the database, or upgrade an existing one, including the original
+system's. No rows are lost, and it is safe to repeat. The service does the same
+when it starts."""
 
 EXAMPLES = """\
 example:
@@ -19,19 +22,19 @@ example:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     add_configuration(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open the database once, as the service would."""
-    from camalert.store.database import Database
+    from camalert.store.sqlite.database import Database
 
-    settings = configuration(arguments).config.database
+    loaded = configuration(arguments)
+    settings = loaded.config.database
+    rights.become_owner_of(Path(settings.path), loaded.file)
     existed = Path(settings.path).exists()
     with contextlib.closing(Database(settings)) as database:
         database.open()
         for warning in database.take_warnings():
-            print(f"note: {warning}")
-    print(f"{settings.path} {'is in order' if existed else 'was made'}")
+            say(f"note: {warning}")
+    say(f"{settings.path} {'is up to date' if existed else 'was created'}")
     return Exit.OK

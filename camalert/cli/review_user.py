@@ -1,58 +1,74 @@
-"""`camalert review-user`: logins of the review site."""
+"""`camalert review-user`: accounts of the review site."""
 
 from __future__ import annotations
 
 import argparse
-import getpass
-import sys
+from pathlib import Path
 
 from camalert.cli.options import add_configuration, configuration
+from camalert.cli.terminal import new_password, say
 from camalert.errors import CamalertError, Exit
+from camalert.review import settings
 from camalert.review.process import require
+from camalert.system import networks, rights
 
+MAX_DAYS = 36_500
 DESCRIPTION = """\
-Make a login of the review site, or give the one of that name another password. The password is asked for; it is read
-from standard input when that is no terminal. It works at once, whether the service runs or not."""
+Create an account for the review site, change its password, or make a token for
+a program. The password is asked for; without a terminal it is read from
+standard input. Changes apply at once, whether or not the service runs."""
 
 EXAMPLES = """\
 examples:
-  camalert review-user anna                          a login, or a new password for it
-  camalert review-user anna --token "home automation"    a token for a program that asks in her name
-  camalert review-user anna --remove                 no login any more; her tokens end with it"""
+  camalert review-user anna
+                        an account, or a new password for it
+  camalert review-user ben --role viewer
+                        may look, review and mark, but not delete
+  camalert review-user anna --token "home automation"
+                        a token for a program, read-only, valid for a year
+  camalert review-user anna --token backup --scope review --days 0
+                        may review and mark, valid forever
+  camalert review-user anna --remove
+                        remove the account and its tokens"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument("name", metavar="NAME", help="the login's name")
+    parser.add_argument("name", metavar="NAME", help="name of the account")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--token", metavar="PROGRAM", help="make a token for a program and print it")
-    what.add_argument("--remove", action="store_true", help="remove the login")
+    what.add_argument("--token", metavar="PROGRAM", help="make and print a token for a program")
+    parser.add_argument(
+        "--role", choices=("owner", "viewer"), help="what the account may do (default for a new one: owner)"
+    )
+    parser.add_argument("--keep-tokens", action="store_true", help="keep its tokens valid with the new password")
+    parser.add_argument(
+        "--scope", choices=("read", "review", "admin"), default="read", help="what the token may do (default: read)"
+    )
+    parser.add_argument("--days", type=int, default=365, help="how long the token is valid (default 365; 0: forever)")
+    what.add_argument("--remove", action="store_true", help="remove the account")
     add_configuration(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what was asked, and say so."""
     require()
-    from camalert.review import logins  # an extra, which may not be installed
+    loaded = configuration(arguments)
+    config = loaded.config
+    rights.become_owner_of(Path(config.review.data_dir), loaded.file)
+    settings.open_site(config)
+    from camalert.review import logins  # only once Django is set up
 
-    config = configuration(arguments).config
-    logins.open_site(config)
     name: str = arguments.name
     if arguments.remove:
         logins.remove(name)
-        print(f"{name} cannot log in any more")
+        say(f"{name} can no longer log in")
     elif arguments.token:
-        print(logins.token(name, arguments.token))
+        if not 0 <= arguments.days <= MAX_DAYS:
+            raise CamalertError(f"--days must be 0 to {MAX_DAYS}")
+        say(logins.token(name, arguments.token, arguments.scope, arguments.days))
     else:
-        is_new = logins.put(name, _password())
-        print(f"{name} can log in" + ("" if is_new else " with the new password; other sessions have ended"))
+        is_owner = None if arguments.role is None else arguments.role == "owner"
+        password = new_password("password (at least 10 characters): ")
+        is_new = logins.put(name, password, is_owner=is_owner, keeps_tokens=arguments.keep_tokens)
+        ended = "other sessions have ended" if arguments.keep_tokens else "other sessions and all tokens have ended"
+        url = networks.site_url(config.review)
+        say(f"{name} can log in{f' at {url}' if url else ''}" + ("" if is_new else f" with the new password; {ended}"))
     return Exit.OK
-
-
-def _password() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    first = getpass.getpass("password (at least 10 characters): ")
-    if getpass.getpass("once more: ") != first:
-        raise CamalertError("these were two different passwords")
-    return first

@@ -7,11 +7,14 @@ import argparse
 from camalert.cli.options import add_configuration, source
 
 DESCRIPTION = """\
-Start the service in the foreground: receive alarm mails, keep the pictures, find the people in them.
+Run the service in the foreground: receive alarm mail, store the pictures, find
+people in them.
 
-On a terminal it first shows where to point the cameras, then a line for each thing that happens; elsewhere it writes
-JSON lines. Ctrl-C (SIGTERM, SIGINT) finishes what is begun and ends it; a second one does not wait. SIGHUP reads the
-configuration again; on a terminal it means that the window was closed, and ends the service."""
+On a terminal it first shows where to point the cameras, then a line for each
+event; elsewhere it logs JSON lines. Ctrl-C (SIGTERM, SIGINT) finishes work in
+progress and stops; a second one stops at once. SIGHUP reloads the configuration
+if it is valid; on a terminal it means that the window was closed, and stops the
+service."""
 
 EXAMPLES = """\
 examples:
@@ -19,17 +22,19 @@ examples:
   camalert run --config /etc/camalert/config.toml
   CAMALERT_DETECTOR__PROCESSES=4 camalert run
 
-exit codes: 0 stopped as asked, 71 cannot start (port in use, no shared memory, too few open files or processes
-allowed, runs already), 78 the configuration is wrong, 69 a part of it failed again and again"""
+exit codes:
+  0   stopped as asked
+  69  a vital process kept failing
+  71  cannot start: port in use, not enough shared memory, limit of open files
+      or processes too low, already running
+  78  the configuration is invalid"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
     add_configuration(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the service to its end."""
-    from camalert.startup import main
+    from camalert.supervisor.start import main
 
     return main(source(arguments))

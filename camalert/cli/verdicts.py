@@ -1,4 +1,4 @@
-"""What became of pictures that were just sent, read from the database."""
+"""What became of pictures and clips that were just sent, read from the database."""
 
 from __future__ import annotations
 
@@ -10,37 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from camalert.errors import StoreError
-from camalert.store.connection import open_reader
+from camalert.store.sqlite.opening import open_reader
 
 POLL_S = 0.05
+_ALERT = """a.id, a.subject, a.timestamp, coalesce(c.camera, ''), coalesce(c.outcome, ''), coalesce(c.reason, ''),
+    c.detect_id"""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One row of alerts_alert and what its examination said so far."""
+    """A stored picture or clip, described for a person."""
 
-    alert_id: int
-    subject: str
-    timestamp: str
-    camera: str
-    outcome: str  # 'person', 'nobody', 'failed', 'unexamined'; "" while it is pending
-    reason: str
-    detect_id: int | None  # the row of alerts_detect
-
-    def in_words(self) -> str:
-        """Say in a line what there is."""
-        text = f"alerts_alert {self.alert_id}: {self.timestamp} {self.subject}"
-        if self.camera:
-            text += f" (camera {self.camera})"
-        if not self.outcome:
-            return f"{text}\n  not examined yet"
-        if self.detect_id is not None:
-            text += f"\nalerts_detect {self.detect_id}: the same with the people marked"
-        return f"{text}\n  {self.reason or self.outcome}"
+    lines: tuple[str, ...]
+    is_pending: bool  # its examination has not been concluded
+    alert_id: int | None  # None: a clip without an alert
 
 
 class Watch:
-    """Look for the rows that come after its making; use it before sending."""
+    """Look for rows that are newer than the watch; make it before sending."""
 
     def __init__(self, path: Path) -> None:
         """Remember the newest row.
@@ -49,38 +36,50 @@ class Watch:
         """
         self._connection = open_reader(path)
         self._newest = int(self._query("SELECT coalesce(max(id), 0) FROM alerts_alert")[0][0])
+        self._has_clips = self._query("SELECT count(*) FROM sqlite_master WHERE name = 'camalert_clip'")[0][0]
+        newest = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'camalert_clip'"
+        self._newest_clip = int(self._query(newest)[0][0]) if self._has_clips else 0
 
-    def rows(self, pictures: Sequence[bytes]) -> list[Verdict]:
-        """Return the new rows that hold one of these pictures.
+    def rows(self, files: Sequence[bytes]) -> list[Verdict]:
+        """Return the new rows that contain one of these files.
 
         Raises: StoreError when the database cannot be read.
         """
         found = self._query(
-            """SELECT a.id, a.subject, a.timestamp, coalesce(c.camera, ''), coalesce(c.outcome, ''),
-                   coalesce(c.reason, ''), c.detect_id, a.snapshot
+            f"""SELECT a.snapshot, {_ALERT}
                FROM alerts_alert AS a LEFT JOIN camalert_alert AS c ON c.alert_id = a.id
-               WHERE a.id > ? ORDER BY a.id""",
+               WHERE a.id > ? ORDER BY a.id""",  # noqa: S608 - constant
             self._newest,
         )
-        wanted = set(pictures)
-        return [Verdict(*row[:7]) for row in found if bytes(row[7]) in wanted]
+        verdicts = [_alert(row) for snapshot, *row in found if bytes(snapshot) in files]
+        if self._has_clips:
+            sizes = sorted({len(file) for file in files})
+            found = self._query(
+                f"""SELECT k.clip, k.id, k.kind, k.bytes, k.state, k.reason, {_ALERT}
+                   FROM camalert_clip AS k LEFT JOIN alerts_alert AS a ON a.id = k.alert_id
+                   LEFT JOIN camalert_alert AS c ON c.alert_id = a.id
+                   WHERE k.id > ? AND k.bytes IN ({", ".join("?" * len(sizes))}) ORDER BY k.id""",  # noqa: S608 - constant
+                self._newest_clip, *sizes,
+            )  # fmt: skip
+            verdicts += [_clip(row) for clip, *row in found if bytes(clip) in files]
+        return verdicts
 
-    def wait(self, pictures: Sequence[bytes], wait_s: float, tick: Callable[[float], None]) -> list[Verdict]:
-        """Wait until each new row with one of these pictures has its verdict, at most `wait_s`.
+    def wait(self, files: Sequence[bytes], wait_s: float, tick: Callable[[float], None]) -> list[Verdict]:
+        """Wait until each new row with one of these files has its verdict, at most `wait_s`.
 
-        The rows themselves are there at once: the server answers after the commit.
+        The rows themselves exist at once: the server answers after the commit.
         """
         started_at = time.monotonic()
         while True:
-            found = self.rows(pictures)
+            found = self.rows(files)
             elapsed_s = time.monotonic() - started_at
-            if all(verdict.outcome for verdict in found) or elapsed_s >= wait_s:
+            if not any(verdict.is_pending for verdict in found) or elapsed_s >= wait_s:
                 return found
             tick(elapsed_s)
             time.sleep(POLL_S)
 
     def close(self) -> None:
-        """Let the database go."""
+        """Close the database."""
         self._connection.close()
 
     def _query(self, sql: str, *arguments: int) -> list[tuple[Any, ...]]:
@@ -88,3 +87,24 @@ class Watch:
             return self._connection.execute(sql, arguments).fetchall()
         except sqlite3.Error as error:
             raise StoreError(f"the database cannot be read: {error}") from error
+
+
+def _alert(row: Sequence[Any]) -> Verdict:
+    alert_id, subject, timestamp, camera, outcome, reason, detect_id = row
+    whose = f" (camera {camera})" if camera else ""
+    lines = [f"stored as alarm {alert_id}{whose}: {timestamp} {subject}"]
+    lines.append(f"  {reason or outcome or 'not examined yet'}")
+    if detect_id is not None:
+        lines.append(f"  stored with people marked as detection {detect_id}")
+    return Verdict(tuple(lines), not outcome, alert_id)
+
+
+def _clip(row: Sequence[Any]) -> Verdict:
+    clip_id, kind, size_bytes, state, reason, *alert = row
+    head = f"stored as clip {clip_id} ({kind}, {size_bytes / 1e6:.1f} MB)"
+    if state == "pending":
+        return Verdict((f"{head}, not examined yet",), is_pending=True, alert_id=None)
+    if alert[0] is None:
+        return Verdict((head, f"  {reason or state}"), is_pending=False, alert_id=None)
+    best = _alert(alert)
+    return Verdict((f"{head}; its best picture:", *best.lines), is_pending=False, alert_id=best.alert_id)

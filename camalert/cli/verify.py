@@ -1,4 +1,4 @@
-"""`camalert verify`: whether the database is sound."""
+"""`camalert verify`: check the database for damage."""
 
 from __future__ import annotations
 
@@ -6,40 +6,42 @@ import argparse
 from pathlib import Path
 
 from camalert.cli.options import add_configuration, configuration
+from camalert.cli.terminal import say
 from camalert.errors import Exit
+from camalert.system import rights
 
 DESCRIPTION = """\
-Look whether the database is sound: the file itself, its tables against each other, and that every alert is examined,
-waits for its examination or says why it failed. Nothing is changed, and the service may run meanwhile. The whole file
-is read, so a large one takes its time."""
+Check the database: the file itself, its tables against each other, and that
+every alert was examined, is pending, or says why it failed. Nothing is changed,
+and the service may run meanwhile. The whole file is read, which takes time."""
 
 EXAMPLES = """\
 examples:
   camalert verify
-  camalert verify --database /mnt/usb/alerts-2026-05-04.sqlite3      a backup
+  camalert verify --database /mnt/usb/alerts-2026-05-04.sqlite3    a backup
 
-exit codes: 0 sound, 1 not (or it cannot be read), 78 the configuration is wrong"""
+exit codes:
+  0   the database is sound
+  1   it is damaged, or cannot be read
+  78  the configuration is invalid"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument("--database", metavar="FILE", type=Path, help="another file than the configured one")
+    parser.add_argument("--database", metavar="FILE", type=Path, help="check this file instead of the configured one")
     add_configuration(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what was looked at and what was found."""
-    from camalert.store.verify import verify
+    from camalert.store.sqlite.verify import verify
 
     path = arguments.database or Path(configuration(arguments).config.database.path)
+    rights.become_owner_of(path)
     report = verify(path)
-    print(
-        f"{path}: {report.alerts} alerts, {report.detections} with people, {report.pending} waiting to be examined, "
-        f"{report.failed} that could not be examined"
+    say(
+        f"{path}: {report.alerts} alerts, {report.detections} with people, {report.pending} pending, "
+        f"{report.failed} failed"
     )
     for finding in report.findings:
-        print(f"{'WRONG' if finding.is_fault else 'note '} {finding.words}")
-    print(
-        "sound" if report.is_sound else "NOT sound: stop the service, keep a copy of the file, and go back to a backup"
-    )
+        say(f"{'WRONG' if finding.is_fault else 'note '} {finding.message}")
+    say("sound" if report.is_sound else "NOT sound: stop the service, keep a copy of the file, and go back to a backup")
     return Exit.OK if report.is_sound else Exit.CRASH

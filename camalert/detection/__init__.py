@@ -1,5 +1,6 @@
-"""Detection: frame in, people with box and score out.
+"""From a frame to the people in it: boxes with scores, and whether they count.
 
-`choice` and `people` are pure and may be imported anywhere; every other module imports cv2 or numpy and belongs to the
-detector and command-line processes only. That is why this file imports nothing.
+`process` is the detector; `camalert detect` and `check` use the same engines. `rules` and `people` decide what counts,
+and can be asked again about stored boxes; everything else imports cv2 or numpy and belongs to those processes alone,
+which is why this file imports nothing. Nothing here knows the network or the database.
 """

@@ -1,40 +1,40 @@
-"""Boxes of several looks at one frame: moved into one frame of reference, matched, and made one score.
-
-Compute layer, arithmetic on small arrays only.
-"""
+"""Boxes of people and how they compare: moved, matched, merged, and made one a person."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from camalert.config.objects import PERSON
+from camalert.detection.looks import Boxes, Size
 from camalert.detection.people import Person
 
-# (n, 5) float32: x, y, width, height in px of the frame, score from 0 to 1; best first.
-Boxes: TypeAlias = npt.NDArray[np.float32]
 Scores: TypeAlias = npt.NDArray[np.floating]
 
 SAME = 0.4  # two looks mean the same person when their boxes share this part of their union
 PART = 0.8  # a box that lies so far within a better one is a part of the same person
 
-# A box over much of the picture is rarely a person: it is what the network says of leaves, fur and dark rooms. Up to
-# this share of the picture nothing is taken off, at the second share and beyond half of the score.
-VAGUE_FROM, VAGUE_TO, VAGUE_LOSS = 0.2, 0.7, 0.5
+CROP_SIDE = 1.5  # of a crop, in sides of its box: a person is judged by the surroundings too
+SMALLEST_CROP_PX = 64  # below it, enlarging shows no more than blocks
+
+# A box over much of the picture is rarely a person: leaves, fur and dark rooms can look like one. Up to
+# the first share of the picture nothing is taken off the score, from the second on half of it.
+LARGE_FROM, LARGE_TO, LARGE_LOSS = 0.2, 0.7, 0.5
 
 
-def plausible(boxes: Boxes, frame_shape: tuple[int, int]) -> Boxes:
+def none() -> Boxes:
+    """Return no boxes."""
+    return np.empty((0, 5), np.float32)
+
+
+def plausible(boxes: Boxes, shape: Size) -> Boxes:
     """Take from the score of boxes that cover much of the frame."""
-    share = boxes[:, 2] * boxes[:, 3] / (frame_shape[0] * frame_shape[1])
-    loss = VAGUE_LOSS * np.clip((share - VAGUE_FROM) / (VAGUE_TO - VAGUE_FROM), 0, 1)
+    share = boxes[:, 2] * boxes[:, 3] / (shape[0] * shape[1])
+    loss = LARGE_LOSS * np.clip((share - LARGE_FROM) / (LARGE_TO - LARGE_FROM), 0, 1)
     return with_scores(boxes, boxes[:, 4] * (1 - loss))
-
-
-def calibrated(boxes: Boxes, even: float) -> Boxes:
-    """Shift the odds of all scores so that the score `even` becomes 0.5."""
-    scores = np.clip(boxes[:, 4], 0, 1)
-    return with_scores(boxes, scores / (scores + (1 - scores) * (even / (1 - even))))
 
 
 def with_scores(boxes: Boxes, scores: Scores) -> Boxes:
@@ -51,8 +51,18 @@ def shifted(boxes: Boxes, x: int, y: int) -> Boxes:
     return moved
 
 
-def distinct(boxes: Boxes) -> Boxes:
-    """Keep one box for each person: drop those that a better one overlaps or holds nearly whole."""
+def crop_around(box: Boxes, shape: Size) -> tuple[int, int, int, int]:
+    """Return the square around a box, left, top, right, bottom, shifted to lie within the frame."""
+    height, width = shape
+    side = max(CROP_SIDE * float(max(box[2], box[3])), SMALLEST_CROP_PX)
+    tall, wide = min(round(side), height), min(round(side), width)
+    left = min(max(0, round(float(box[0] + box[2] / 2) - wide / 2)), width - wide)
+    top = min(max(0, round(float(box[1] + box[3] / 2) - tall / 2)), height - tall)
+    return left, top, left + wide, top + tall
+
+
+def distinct(boxes: Boxes) -> list[int]:
+    """Return which boxes are kept, one for each person: not those that a better one overlaps or holds nearly whole."""
     kept: list[int] = []
     common = _common(boxes, boxes)
     area = boxes[:, 2] * boxes[:, 3]
@@ -62,7 +72,7 @@ def distinct(boxes: Boxes) -> Boxes:
         is_part = shared > PART * area[index]
         if not (is_same | is_part).any():
             kept.append(index)
-    return boxes[kept]
+    return kept
 
 
 def agreement(boxes: Boxes, others: Boxes) -> Scores:
@@ -74,7 +84,7 @@ def agreement(boxes: Boxes, others: Boxes) -> Scores:
 
 
 def merged(boxes: Boxes, others: Boxes) -> Boxes:
-    """Add the boxes of another look that mean nobody seen so far."""
+    """Add the boxes of another look that show nobody seen so far."""
     if not len(boxes) or not len(others):
         return boxes if len(boxes) else others
     is_new = (_overlap(others, boxes) <= SAME).all(axis=1)
@@ -92,16 +102,19 @@ def inside(boxes: Boxes, region: tuple[int, int, int, int]) -> npt.NDArray[np.bo
     return is_within
 
 
-def to_people(boxes: Boxes, frame_shape: tuple[int, int]) -> list[Person]:
-    """Turn boxes into people, in whole pixels within the frame."""
-    return [_to_person([float(value) for value in box], frame_shape) for box in boxes]
+def to_people(boxes: Boxes, shape: Size, kinds: Sequence[str] = ()) -> list[Person]:
+    """Turn boxes into people, or into things where their kinds are given, in whole pixels within the frame."""
+    return [
+        _to_person([float(value) for value in box], shape, kind)
+        for box, kind in zip(boxes, kinds or [PERSON] * len(boxes), strict=True)
+    ]
 
 
-def _to_person(box: list[float], frame_shape: tuple[int, int]) -> Person:
-    height, width = frame_shape
+def _to_person(box: list[float], shape: Size, kind: str) -> Person:
+    height, width = shape
     x, y = min(max(0, round(box[0])), width - 1), min(max(0, round(box[1])), height - 1)
     right, bottom = round(box[0] + box[2]), round(box[1] + box[3])
-    return Person(x, y, max(1, min(right, width) - x), max(1, min(bottom, height) - y), box[4])
+    return Person(x, y, max(1, min(right, width) - x), max(1, min(bottom, height) - y), box[4], kind)
 
 
 def _overlap(boxes: Boxes, others: Boxes) -> Scores:

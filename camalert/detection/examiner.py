@@ -1,25 +1,35 @@
 """The examination of one frame: engine, camera rules, verdict and its reason.
 
-Compute layer, in the detector and command-line processes.
+In the detector and command-line processes.
 """
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from camalert import frames
-from camalert.config import Config
-from camalert.detection import rules
+from camalert.config.schema import Config
+from camalert.decoding import frames
+from camalert.decoding.frames import Frame
+from camalert.detection import known, rules, thresholds
+from camalert.detection.appearance import look_of
 from camalert.detection.people import Engine, Person
 from camalert.errors import FrameError
-from camalert.frames import Frame
 
-# What a score means is the same for every engine, see docs/detection.md.
-DEFAULT_THRESHOLD = 0.5
+MOST_LOOKS = 8  # boxes of a picture that are compared with what is known; a look takes 0.2 to 0.4 ms
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What is known of a camera beside its configuration."""
+
+    known: tuple[known.Known, ...] = ()
+    missed: tuple[float, ...] = ()  # the best scores of pictures in which somebody was missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +37,9 @@ class Examination:
     """What was found in a frame, what of it counts, and why."""
 
     people: tuple[Person, ...]  # those counted, best first
-    rulings: tuple[rules.Ruling, ...]  # everybody found, the doubtful included
-    best_score: float  # the best found, counted or not
+    others: tuple[Person, ...]  # what the camera does not ask for, best first
+    rulings: tuple[rules.Ruling, ...]  # everybody and everything found, the uncertain included
+    best_score: float  # the best of what the camera asks for, counted or not
     threshold: float
     reason: str
     engine: str
@@ -37,22 +48,7 @@ class Examination:
     detect_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class FileResult:
-    """What was found in a picture file, with the frame it was found in."""
-
-    examination: Examination
-    frame: Frame
-
-    @property
-    def people(self) -> tuple[Person, ...]:
-        """Return those counted, best first."""
-        return self.examination.people
-
-    @property
-    def score(self) -> float:
-        """Return the best score found, even below the threshold."""
-        return self.examination.best_score
+NOTHING = Learned()
 
 
 class Examiner:
@@ -62,36 +58,60 @@ class Examiner:
         self.engine = engine
         self.config = config
 
-    def examine(self, frame: Frame, camera_name: str) -> Examination:
-        """Find the people in a frame and rule who of them counts for this camera."""
+    def examine(self, frame: Frame, camera_name: str, learned: Learned = NOTHING) -> Examination:
+        """Find what is in a frame and rule what of it counts for this camera."""
         started = time.monotonic()
         camera = rules.camera_of(self.config, camera_name)
         effort = rules.effort_of(self.config, camera)
-        threshold = camera.threshold or self.config.detector.threshold or DEFAULT_THRESHOLD
+        threshold = base = rules.threshold_of(self.config, camera)
+        if self.config.learn.threshold and not camera.threshold:
+            threshold = thresholds.lowered(base, learned.missed)
         if camera.examine:
-            found = self.engine.people(frame, effort)
-            rulings = rules.judge(found, camera, threshold, (frame.shape[0], frame.shape[1]))
-            best_score = max((person.score for person in found), default=0.0)
-            reason = rules.explain(rulings, best_score, threshold)
+            asked = rules.objects_of(self.config, camera)
+            found = sorted(self.engine.find(frame, effort), key=lambda person: -person.score)
+            rulings = rules.judge(found, camera, asked, threshold, (frame.shape[0], frame.shape[1]))
+            rulings = looked_at(rulings, frame, learned.known)
+            reason = rules.explain(rulings, asked, threshold)
+            if threshold < base:
+                reason += f" (lowered from {100 * base:.0f} % because people were missed)"
         else:
-            rulings, best_score = (), 0.0
+            rulings = ()
             reason = f"not examined: the pictures of camera {camera.name!r} are only stored"
         return Examination(
             people=tuple(ruling.person for ruling in rulings if ruling.rule is rules.Rule.COUNTED),
+            others=tuple(ruling.person for ruling in rulings if ruling.rule is rules.Rule.OTHER),
             rulings=rulings,
-            best_score=best_score,
+            best_score=max(
+                (ruling.person.score for ruling in rulings if ruling.rule is not rules.Rule.OTHER), default=0.0
+            ),
             threshold=threshold,
             reason=reason,
             engine=self.engine.name,
-            model=self.engine.model,
+            model=self.engine.model(effort),
             effort=effort,
             detect_ms=(time.monotonic() - started) * 1000,
         )
 
 
-def examine_file(path: Path, examiner: Examiner, camera_name: str = "") -> FileResult:
+def looked_at(
+    rulings: Sequence[rules.Ruling], frame: Frame, objects: Sequence[known.Known]
+) -> tuple[rules.Ruling, ...]:
+    """Compare those who count with what is known of the camera; return all rulings."""
+    shape = frame.shape[0], frame.shape[1]
+    look_at = functools.cache(functools.partial(look_of, frame))
+    counted = [ruling for ruling in rulings if ruling.rule is rules.Rule.COUNTED][:MOST_LOOKS]
+
+    def judge_again(ruling: rules.Ruling) -> rules.Ruling:
+        place = rules.place_of(ruling.person, shape)
+        return rules.with_look(ruling, look_at(place), known.recognise(place, objects, look_at))
+
+    return tuple(judge_again(ruling) if ruling in counted else ruling for ruling in rulings)
+
+
+def examine_file(path: Path, examiner: Examiner, camera_name: str = "") -> tuple[Examination, Frame]:
     """Examine a picture file as the service would: decoded into a frame slot's size first.
 
+    Returns: What was found, and the frame that it was found in.
     Raises: FrameError when it cannot be read or is no picture.
     """
     config = examiner.config
@@ -102,4 +122,4 @@ def examine_file(path: Path, examiner: Examiner, camera_name: str = "") -> FileR
         raise FrameError(f"{path} cannot be read: {error.strerror}") from error
     decoded = frames.decode_into(encoded, buffer.data, config.decode.max_pixels)
     frame = frames.view(buffer.data, decoded.height_px, decoded.width_px)
-    return FileResult(examiner.examine(frame, camera_name), frame)
+    return examiner.examine(frame, camera_name), frame

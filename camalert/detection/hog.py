@@ -1,6 +1,6 @@
 """The people detector of the system that camalert replaces: OpenCV's HOG with its default people detector.
 
-Kept for comparison and for owners who tuned their cameras to it; see docs/detection.md for how it measures.
+Kept for comparison and for owners who tuned their cameras to it; docs/detection.md says how well it does.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import imutils
 import numpy as np
 from imutils.object_detection import non_max_suppression
 
+from camalert.decoding.frames import Frame
 from camalert.detection.choice import HOG_NEEDS
 from camalert.detection.people import Person
 from camalert.errors import ConfigError
-from camalert.frames import Frame
 
 LARGEST_WIDTH_PX = 400
 STRIDE_PX = PADDING_PX = 4
@@ -29,7 +29,7 @@ class Hog:
     """HOG with the original's parameters."""
 
     name = "hog"
-    model = "hog default people detector"
+    precision = ""
 
     def __init__(self) -> None:
         """Prepare the detector.
@@ -41,7 +41,19 @@ class Hog:
         self._hog = cv2.HOGDescriptor()
         self._hog.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())
 
-    def people(self, frame: Frame, effort: str) -> list[Person]:
+    def model(self, effort: str) -> str:
+        """Return the name of the method."""
+        del effort
+        return "hog default people detector"
+
+    def first_look(self, frame: Frame, effort: str) -> list[Person]:
+        """Return everybody found: HOG looks once."""
+        return self.find(frame, effort)
+
+    def complete(self, effort: str) -> None:
+        """Do nothing: there is nothing to prepare."""
+
+    def find(self, frame: Frame, effort: str) -> list[Person]:
         """Return everybody found, best first; HOG knows one effort only."""
         del effort
         small = imutils.resize(frame, width=min(LARGEST_WIDTH_PX, frame.shape[1]))

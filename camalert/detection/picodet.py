@@ -1,4 +1,4 @@
-"""PicoDet: a frame becomes the network's input, its outputs become boxes with scores.
+"""PicoDet: its weights, what it is shown of a frame, and how its outputs become boxes with scores.
 
 Shared by every engine that runs this network, so that all of them give the same scores. The network was trained by the
 authors of PaddleDetection; models/README.md says where it comes from.
@@ -8,57 +8,72 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from camalert.detection.boxes import Boxes
-from camalert.frames import Frame
+from camalert.config import objects
+from camalert.decoding.frames import Frame
+from camalert.detection.boxes import none
+from camalert.detection.looks import FLOOR, Boxes, Floats, Prepared, Seen, View
+from camalert.detection.networks import shown, suppressed, unmirrored
 
-Floats: TypeAlias = npt.NDArray[np.float32]
-# (1, 3, height, width) in, scores (1, 1, n) and distances (1, 32, n) out; height and width are multiples of STEP_PX.
-Network: TypeAlias = Callable[[Floats], tuple[Floats, Floats]]
+NAME = "picodet_s_512x384"
+FILE = f"{NAME}.onnx"
 
-STEP_PX = 64  # the coarsest stride; other sizes would leave a torn cell at the right and lower border
+
+class Outputs(NamedTuple):
+    """What the network says of the n cells of all strides."""
+
+    scores: Floats  # (1, 1, n), of people
+    distances: Floats  # (1, 32, n)
+    # Of the other kinds, in the order of `KINDS`, (1, 20, n), and how well a cell's box fits, (1, 1, n): the score of a
+    # kind is the root of both's product. Only where some camera asks for them.
+    others: Floats | None = None
+    quality: Floats | None = None
+
+
+# (1, 3, height, width) in; height and width are multiples of 64 px, the coarsest stride: other sizes would leave a torn
+# cell at the right and lower border.
+Network: TypeAlias = Callable[[Floats], Outputs]
+
+OUTPUTS = ("scores", "dists", "others", "quality")  # their names in the file, in the order of `Outputs`
+KINDS = tuple(objects.GROUP_OF)  # the rows of `others`
+
 STRIDES_PX = (8, 16, 32, 64)
 BINS = 8  # each side's distance is a distribution over 0 to 7 strides
-FLOOR = 0.02  # below it a box means nothing; it bounds what is decoded at all
-OVERLAP = 0.6  # two boxes that share more than this part of their union are one person
-MOST_CELLS = 300  # of one look; a person lights up some 10 of them
+MOST_CELLS = 300  # of one pass; a person lights up some 10 of them
+MOST_OTHERS = 16  # boxes
+
+# What the training did to each colour: (value / 255 - mean) / deviation.
+MEAN_RGB = (0.485, 0.456, 0.406)
+DEVIATION_RGB = (0.229, 0.224, 0.225)
 
 
-# What the training did to each colour, in the order of a frame: (value / 255 - mean) / deviation.
-_MEAN_BGR = (0.406, 0.456, 0.485)
-_DEVIATION_BGR = (0.225, 0.224, 0.229)
+def run_pass(network: Network, frame: Frame, view: View, prepared: Prepared | None = None) -> Seen:
+    """Run the network once over a frame and return what it sees, in its pixels, best first, the uncertain included.
 
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """How a frame is shown to the network."""
-
-    height: int  # of the input, multiples of STEP_PX; the frame is stretched to it
-    width: int
-    gamma: float = 1.0  # below 1 it brightens the dark parts
-    is_mirrored: bool = False
-
-
-def look(network: Network, frame: Frame, view: View) -> Boxes:
-    """Look once at a whole frame and return boxes in its pixels, best first, the doubtful included."""
-    scores, distances = network(prepare(frame, view))
-    boxes = decode(scores, distances, view, (frame.shape[0], frame.shape[1]))
-    if view.is_mirrored:
-        boxes[:, 0] = frame.shape[1] - boxes[:, 0] - boxes[:, 2]
-    return boxes
+    Args:
+        prepared: Makes the input, where it is not `prepare`'s: a server gets bytes and turns them into numbers itself.
+    """
+    found = network((prepared or prepare)(frame, view))
+    shape = frame.shape[0], frame.shape[1]
+    people, _ = decode(found.scores, found.distances, view, shape)
+    people = unmirrored(people, view, shape[1])
+    if found.others is None or found.quality is None or view.is_mirrored:
+        return Seen(people, none())
+    scores = np.sqrt(found.others[0].max(axis=0) * found.quality[0, 0])
+    boxes, cells = decode(scores, found.distances, view, shape)
+    boxes, cells = boxes[:MOST_OTHERS], cells[:MOST_OTHERS]
+    rows = found.others[0, :, cells].argmax(axis=1)
+    return Seen(people, boxes, tuple(KINDS[row] for row in rows))
 
 
 def prepare(frame: Frame, view: View) -> Floats:
     """Turn a BGR frame into the network's input (1, 3, height, width), RGB."""
-    resized = _resize(frame, view.height, view.width)
-    if view.is_mirrored:
-        resized = cv2.flip(resized, 1)
+    resized = shown(frame, view)
     blob = np.empty((1, 3, view.height, view.width), np.float32)
     # One table look-up a value does it all: 0.7 ms, where arithmetic on the turned array takes 5.
     for channel, (plane, table) in enumerate(zip(cv2.split(resized), _tables(view.gamma), strict=True)):
@@ -66,23 +81,17 @@ def prepare(frame: Frame, view: View) -> Floats:
     return blob
 
 
-def _resize(frame: Frame, height: int, width: int) -> Frame:
-    """Stretch a frame to a size; a large one is halved first, or far people would fall between the pixels read.
+def decode(
+    scores: Floats, distances: Floats, view: View, frame_shape: tuple[int, int]
+) -> tuple[Boxes, npt.NDArray[np.intp]]:
+    """Turn the network's outputs into boxes in pixels of the frame, best first, one for each person or thing.
 
-    Halving by exact means is quick; `INTER_AREA` straight to the size takes 5 ms more at two megapixels.
+    Returns: The boxes, and the cell that each comes from.
     """
-    while frame.shape[0] >= 2 * height and frame.shape[1] >= 2 * width:
-        frame = cv2.resize(frame, (frame.shape[1] // 2, frame.shape[0] // 2), interpolation=cv2.INTER_AREA)
-    resized: Frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR)
-    return resized
-
-
-def decode(scores: Floats, distances: Floats, view: View, frame_shape: tuple[int, int]) -> Boxes:
-    """Turn the network's outputs into boxes in pixels of the frame, best first, one for each person."""
     flat = scores.reshape(-1)
     (chosen,) = np.nonzero(flat > FLOOR)
     if not chosen.size:
-        return np.empty((0, 5), np.float32)
+        return none(), chosen
     if chosen.size > MOST_CELLS:
         chosen = chosen[np.argpartition(flat[chosen], -MOST_CELLS)[-MOST_CELLS:]]
     centres, strides = _cells(view.height, view.width)
@@ -94,19 +103,18 @@ def decode(scores: Floats, distances: Floats, view: View, frame_shape: tuple[int
     zoom_y, zoom_x = frame_shape[0] / view.height, frame_shape[1] / view.width
     left, right = np.clip((x - sides[0], x + sides[2]), 0, view.width) * zoom_x
     top, bottom = np.clip((y - sides[1], y + sides[3]), 0, view.height) * zoom_y
-    boxes = np.stack((left, top, right - left, bottom - top, flat[chosen]), axis=1)
-    kept = cv2.dnn.NMSBoxes(boxes[:, :4].tolist(), boxes[:, 4].tolist(), FLOOR, OVERLAP)
-    best: Boxes = boxes[np.ravel(kept)].astype(np.float32)
-    return best
+    boxes = np.stack((left, top, right - left, bottom - top, flat[chosen]), axis=1).astype(np.float32)
+    kept = suppressed(boxes)
+    return boxes[kept], chosen[kept]
 
 
 @functools.lru_cache(maxsize=8)
 def _tables(gamma: float) -> tuple[Floats, ...]:
-    """Return for B, G and R what each of the 256 values becomes."""
+    """Return for B, G and R, the order of a frame, what each of the 256 values becomes."""
     values = (np.arange(256) / 255) ** gamma
     return tuple(
         ((values - mean) / deviation).astype(np.float32)
-        for mean, deviation in zip(_MEAN_BGR, _DEVIATION_BGR, strict=True)
+        for mean, deviation in zip(reversed(MEAN_RGB), reversed(DEVIATION_RGB), strict=True)
     )
 
 

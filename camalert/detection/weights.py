@@ -1,7 +1,4 @@
-"""The detector's weights as shipped with the package, checked before use.
-
-Only the detector and command-line processes read them.
-"""
+"""The files of the folder `models`, each with its checksum: models/README.md says where they come from."""
 
 from __future__ import annotations
 
@@ -10,33 +7,31 @@ from importlib import resources
 
 from camalert.errors import EngineError
 
-PICODET = "picodet_s_person_512x384.onnx"
-PICODET_SHA256 = "79c4170c59e8f200e2740fca6ff2b3abc06d4d7fbde787354f673d5c6597f98d"
-TEST_PICTURE = "astronaut.jpg"  # one person, upright, from the waist up
+SHA256 = {
+    "picodet_s_512x384.onnx": "9b03bde5098eb0843cec6a67e7b36b68faa5ef46a98354553f82fde767fee5c2",
+    "ssd_mobilenetv2_oidv4.xml": "b52658f8fcf1eaad758f7232c0c338a89137aacc84aa475dd4cfd29e519d668a",
+    "ssd_mobilenetv2_oidv4.bin": "b38b6c501bcf700866a6c0acfc5579154b72669ccb89c62518b78381386d9fdb",
+}
 
 
-def read_picodet() -> bytes:
-    """Return the ONNX file of the person detector.
-
-    Raises: EngineError when it is missing or not the file it should be.
-    """
-    model = _read(PICODET)
-    found = hashlib.sha256(model).hexdigest()
-    if found != PICODET_SHA256:
-        raise EngineError(f"{PICODET} of {len(model)} bytes has SHA-256 {found}, expected {PICODET_SHA256}: reinstall")
-    return model
-
-
-def read_test_picture() -> bytes:
-    """Return the JPEG of the self-test.
+def shipped_file(name: str) -> bytes:
+    """Return a file of the folder.
 
     Raises: EngineError when it is missing.
     """
-    return _read(TEST_PICTURE)
-
-
-def _read(name: str) -> bytes:
     try:
-        return (resources.files("camalert") / "models" / name).read_bytes()
+        return (resources.files("camalert.detection") / "models" / name).read_bytes()
     except OSError as error:
         raise EngineError(f"{name} cannot be read: {error.strerror}; install camalert again") from error
+
+
+def read(name: str) -> bytes:
+    """Return the weights or the structure of a network.
+
+    Raises: EngineError when the file is missing or not the one it should be.
+    """
+    content = shipped_file(name)
+    found = hashlib.sha256(content).hexdigest()
+    if found != SHA256[name]:
+        raise EngineError(f"{name} of {len(content)} bytes has SHA-256 {found}, expected {SHA256[name]}: reinstall")
+    return content

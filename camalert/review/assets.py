@@ -1,6 +1,6 @@
-"""The site's own files: styles, scripts, icons, and the admin's. Served from the packages, named by their content.
+"""Static files: the site's own styles, scripts and icons, and the admin's, served from the packages.
 
-A file's address carries a digest of its content, so that browsers may keep it for ever and an upgrade is seen at once.
+A file's address has a digest of its content, so that browsers may cache it forever and an upgrade is seen at once.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ _TYPES = {
     ".png": "image/png", ".ico": "image/x-icon", ".txt": "text/plain; charset=utf-8", ".woff2": "font/woff2",
     ".webmanifest": "application/manifest+json",
 }  # fmt: skip
-KEPT = "public, max-age=31536000, immutable"
+_FOREVER = "public, max-age=31536000, immutable"
 
 
 class Assets(Storage):
-    """Give the addresses of static files; `{% static %}` asks this."""
+    """The storage that `{% static %}` asks for addresses."""
 
     def url(self, name: str | None) -> str:
-        """Return the address of a file, with what changes when its content does."""
+        """Return the address of a file with its digest."""
         digest = _digest(name or "")
-        # An address made anew for each page: the path in front of the site may differ between two web servers.
+        # Not cached: the path in front of the site may differ between two web servers.
         return reverse("asset", args=(name,)) + (f"?v={digest}" if digest else "")
 
 
 @functools.cache
 def _known() -> dict[str, Path]:
-    """List every static file once: a name from outside is looked up here and never becomes a path."""
+    """List every static file: a name from outside is looked up here and never becomes a path."""
     return {
         name: Path(storage.path(name)) for finder in finders.get_finders() for name, storage in finder.list(["*.map"])
     }
@@ -49,6 +49,11 @@ def _known() -> dict[str, Path]:
 def _digest(name: str) -> str:
     path = _known().get(name)
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path else ""
+
+
+def read(name: str) -> bytes:
+    """Return the content of a file of ours."""
+    return _known()[name].read_bytes()
 
 
 def _etag(_request: HttpRequest, name: str) -> str | None:
@@ -67,5 +72,5 @@ def serve(request: HttpRequest, name: str) -> HttpResponse:
     content_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     response: Any = HttpResponse(path.read_bytes(), content_type=content_type)
     if request.GET.get("v") == _digest(name):
-        response.headers["Cache-Control"] = KEPT
+        response.headers["Cache-Control"] = _FOREVER
     return response

@@ -1,6 +1,6 @@
-"""The review site's process: a web server in threads, and a main thread that minds the channel.
+"""The review site's process: a web server in threads, and a main thread that answers on the channel.
 
-Optional: when Django or waitress is not installed, or the port is taken, alarms are received and examined all the same.
+Optional: without Django or waitress, or when the port is taken, alarms are still received and examined.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from importlib.util import find_spec
 
 import structlog
 
-from camalert.child import Context
-from camalert.errors import ConfigError, Exit
-from camalert.messages import Ping, Pong, Ready, Stop
+from camalert.errors import CamalertError, ConfigError, Exit
+from camalert.ipc.child import Context
+from camalert.ipc.messages import Ping, Pong, Ready, Refused, Stop
 
-FIRST_TIDY_S = 5.0  # pictures were deleted while no site ran, too
-TIDY_S = 300.0  # between looks for small pictures whose originals are gone
+FIRST_TIDY_S = 5.0  # pictures may have been deleted while no site ran
+TIDY_S = 300.0  # between searches for thumbnails without an original
 NEEDED = ("django", "waitress")
 
 log = structlog.get_logger()
@@ -25,13 +25,18 @@ log = structlog.get_logger()
 def main(context: Context) -> Exit:
     """Serve the site until told to stop.
 
-    Raises: ConfigError when the extra is not installed; CamalertError when the port cannot be had.
+    Raises: ConfigError when the extra is not installed; CamalertError when the port is not available.
     """
     require()
-    # Not at the top: without the extra, these imports fail with words that help nobody.
-    from camalert.review import server  # noqa: PLC0415
+    os.umask(0o077)  # its files are the service's user's alone, from their first moment
+    from camalert.review import server  # noqa: PLC0415 - needs the extra
 
-    site = server.start(context.config)
+    sock = server.prepare(context.config)
+    confinement = context.confine()  # before the server starts its threads
+    from camalert.review import configuration, line  # noqa: PLC0415 - needs Django set up
+
+    line.connect(context.channel.send)
+    site = server.start(context.config, sock)
     log.info("review_site_ready", url=site.url)
     context.channel.send(Ready(os.getpid()))
     tidy_at = time.monotonic() + FIRST_TIDY_S
@@ -43,8 +48,12 @@ def main(context: Context) -> Exit:
                 case Stop():
                     site.close()
                     return Exit.OK
+                case Refused(text):
+                    configuration.refused(text.decode("utf-8", "replace"))
                 case _:
                     pass
+        if confinement is not None and (folder := confinement.changed()):
+            raise CamalertError(f"{folder} is another folder than before; the next process may use it")
         if time.monotonic() >= tidy_at:
             site.tidy()
             tidy_at = time.monotonic() + TIDY_S
@@ -52,7 +61,7 @@ def main(context: Context) -> Exit:
 
 
 def require() -> None:
-    """Look whether the extra is installed.
+    """Check that the extra is installed.
 
     Raises: ConfigError that says how to install it.
     """

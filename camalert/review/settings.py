@@ -1,4 +1,4 @@
-"""Django's settings, made from the configuration: there is no settings module to edit.
+"""Django for this process: its settings, made from the configuration, and the site's own database.
 
 Two databases: `default` is the site's own (logins, sessions, tokens), `alerts` is the service's. The second one is
 opened without creating it, never checkpointed from here, and written in short IMMEDIATE transactions only.
@@ -8,58 +8,91 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
+import stat
 from pathlib import Path
 from typing import Any
 
-from camalert.config import Config
+from camalert.config.schema import Config, Review
+from camalert.errors import CamalertError
+from camalert.system import keyfile, networks
 
+ALERTS = "alerts"
 HERE = Path(__file__).parent
 KEY_FILE = "secret-key"
 SITE_BUSY_S = 10.0
 
 
-def set_up(config: Config) -> None:
-    """Configure and start Django in this process.
+class Router:
+    """Send the app `alerts` to the database `alerts`, where nothing is ever migrated: the service makes its tables."""
 
-    Raises: OSError when the data folder cannot be made or written.
+    def db_for_read(self, model: Any, **_hints: Any) -> str | None:
+        """Return the database of a model."""
+        return ALERTS if model._meta.app_label == ALERTS else None
+
+    db_for_write = db_for_read
+
+    def allow_migrate(self, db: str, app_label: str, **_hints: Any) -> bool:
+        """Allow migrations of the site's own tables only."""
+        return ALERTS not in (db, app_label)
+
+
+def open_site(config: Config) -> None:
+    """Set Django up and bring the site's own database up to date.
+
+    Raises: CamalertError when the data folder or what is in it cannot be used.
     """
     import django  # noqa: PLC0415 - an optional extra
     from django.conf import settings  # noqa: PLC0415
+    from django.core.management import call_command  # noqa: PLC0415
+    from django.db import DatabaseError  # noqa: PLC0415
 
     folder = Path(config.review.data_dir)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings.configure(**build(config, secret_key(folder)))
-    django.setup()
-    # A warning for each page that is not there would be a line for each of a stranger's guesses.
-    logging.getLogger("django.request").setLevel(logging.ERROR)
-    logging.getLogger("waitress").setLevel(logging.ERROR)
-
-
-def secret_key(folder: Path) -> str:
-    """Return the key that signs sessions, made at the first start and readable by its owner only."""
-    path = folder / KEY_FILE
     try:
-        return path.read_text(encoding="ascii")
-    except FileNotFoundError:
-        key = secrets.token_urlsafe(48)
-    draft = folder / f".{KEY_FILE}.{os.getpid()}"
-    draft.touch(mode=0o600)
-    draft.write_text(key, encoding="ascii")
-    os.replace(draft, path)
-    return key
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.configure(**build(config, keyfile.key(folder / KEY_FILE)))
+        django.setup()
+        # A warning for each missing page would be a log line for each address that a scanner tries.
+        logging.getLogger("django.request").setLevel(logging.ERROR)
+        logging.getLogger("django.security").setLevel(logging.ERROR)  # of a refused form `error_pages` writes a line
+        logging.getLogger("waitress").setLevel(logging.ERROR)
+        call_command("migrate", database="default", verbosity=0, interactive=False)
+        _keep_private(folder)
+    except DatabaseError as error:
+        raise CamalertError(f"{folder}/site.sqlite3 cannot be used: {error}") from error
+    except OSError as error:
+        raise CamalertError(f"review.data_dir = {folder} cannot be used: {error.strerror}") from error
+
+
+def prefix(review: Review) -> str:
+    """Return the configured path as it stands before every address: "/camalert", or ""."""
+    path = review.path.strip("/")
+    return f"/{path}" if path else ""
+
+
+def _keep_private(folder: Path) -> None:
+    """Take every right to our own regular files from others: they hold sessions and pictures.
+
+    By path, with no more than our own rights (`rights`): closing a descriptor of the database here would release
+    SQLite's locks on it.
+    """
+    for path in folder.iterdir():
+        found = path.lstat()
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_nlink == 1:
+            path.chmod(0o600)
 
 
 def build(config: Config, key: str) -> dict[str, Any]:
-    """Return all settings as values."""
+    """Return all of Django's settings."""
     review = config.review
-    path = "/" + review.path.strip("/") if review.path.strip("/") else ""
+    path = prefix(review)
     alerts = Path(config.database.path).absolute()
     return {
         "CAMALERT": config,
+        # Asked for now: the process gives up its right to open sockets.
+        "CAMALERT_ADDRESS": networks.own_address(),
         "SECRET_KEY": key,
         "DEBUG": False,
-        "ALLOWED_HOSTS": ["*"],  # decided by `guard`, which also knows private addresses and local names
+        "ALLOWED_HOSTS": ["*"],  # `guard` decides: it also knows private addresses and local names
         "ROOT_URLCONF": "camalert.review.urls",
         "FORCE_SCRIPT_NAME": path or None,
         "INSTALLED_APPS": [
@@ -74,10 +107,11 @@ def build(config: Config, key: str) -> dict[str, Any]:
         ],
         "MIDDLEWARE": [
             "camalert.review.guard.Guard",
+            "camalert.review.compression.Compressed",
             "django.contrib.sessions.middleware.SessionMiddleware",
             "django.middleware.common.CommonMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
-            "camalert.review.accounts.tokens.TokenMiddleware",
+            "camalert.review.guard.Tokens",
             "django.middleware.csrf.CsrfViewMiddleware",
             "camalert.review.guard.LoginRequired",
             "django.contrib.messages.middleware.MessageMiddleware",
@@ -92,8 +126,10 @@ def build(config: Config, key: str) -> dict[str, Any]:
                         "django.template.context_processors.request",
                         "django.contrib.auth.context_processors.auth",
                         "django.contrib.messages.context_processors.messages",
-                        "camalert.review.navigation.context",
-                    ]
+                        "camalert.review.urls.menu",
+                        "camalert.review.views.switches.on_every_page",
+                    ],
+                    "builtins": ["camalert.review.formats", "camalert.review.views.day"],
                 },
             }
         ],
@@ -107,7 +143,7 @@ def build(config: Config, key: str) -> dict[str, Any]:
                     "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
                 },
             },
-            "alerts": {
+            ALERTS: {
                 "ENGINE": "django.db.backends.sqlite3",
                 "NAME": f"{alerts.as_uri()}?mode=rw",  # never makes an empty database in the place of a missing one
                 "OPTIONS": {
@@ -118,7 +154,7 @@ def build(config: Config, key: str) -> dict[str, Any]:
                 "CONN_MAX_AGE": 60,
             },
         },
-        "DATABASE_ROUTERS": ["camalert.review.router.Router"],
+        "DATABASE_ROUTERS": ["camalert.review.settings.Router"],
         "DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField",
         "STORAGES": {
             "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -126,15 +162,15 @@ def build(config: Config, key: str) -> dict[str, Any]:
         },
         "STATIC_URL": "static/",
         "STATICFILES_DIRS": [HERE / "static"],
-        # Hard in memory, not in time: a small board needs a tenth of a second, and a graphics card not much less.
-        "PASSWORD_HASHERS": ["django.contrib.auth.hashers.ScryptPasswordHasher"],
+        "PASSWORD_HASHERS": ["camalert.review.passwords.Hasher"],
         "AUTH_PASSWORD_VALIDATORS": [
             {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
             {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
             {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+            {"NAME": "camalert.review.accounts.models.EndTokens"},
         ],
         "LOGIN_URL": "login",
-        "LOGIN_REDIRECT_URL": "people",
+        "LOGIN_REDIRECT_URL": "visits",
         "LOGOUT_REDIRECT_URL": "login",
         "SESSION_COOKIE_NAME": "camalert_session",  # cookies know no ports: another Django may run on this machine
         "SESSION_COOKIE_AGE": int(review.session_days * 86_400),
@@ -145,8 +181,8 @@ def build(config: Config, key: str) -> dict[str, Any]:
         "CSRF_COOKIE_SAMESITE": "Lax",
         "CSRF_COOKIE_HTTPONLY": True,  # the page carries the token for its scripts
         "CSRF_COOKIE_PATH": path or "/",
-        "CSRF_FAILURE_VIEW": "camalert.review.views.faults.csrf_failed",
-        "USE_TZ": False,  # the rows' times are the house's own; the site speaks of no others
+        "CSRF_FAILURE_VIEW": "camalert.review.views.error_pages.csrf_failed",
+        "USE_TZ": False,  # the rows' times are local; the site shows no others
         # Only a name, and never shown: set up by values, Django leaves the process's own time zone alone.
         "TIME_ZONE": "UTC",
         "USE_I18N": False,

@@ -1,12 +1,14 @@
-"""Which file system a path lies on, and whether SQLite's locks work there.
+"""The file system that the database is on: whether SQLite's locks work there, and how much of it is ours to fill.
 
-`kind_of` is pure; `kind` reads the kernel's table of mounts.
+`kind_of` and `share_bytes` are pure; `kind` reads the kernel's table of mounts, `free_bytes` asks the file system.
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+LEFT_FREE_BYTES = 2 << 30  # for other programs, where the disk is large enough
 MOUNTS = Path("/proc/self/mountinfo")
 # WAL needs shared memory between the processes of one machine, and locks that network file systems only promise.
 NETWORK = frozenset(
@@ -16,6 +18,32 @@ NETWORK = frozenset(
         "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "virtiofs",
     }
 )  # fmt: skip
+
+
+def free_bytes(path: Path) -> int:
+    """Return how much more may be written below a folder, or the first one above it that exists; 0 when unknown."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return 0
+
+
+def share_bytes(percent: float, database_bytes: int, disk_free_bytes: int) -> int:
+    """Return how large the database may become when the owner sets no number.
+
+    That is a share of what the disk has for it (what is free and what it takes itself), so that 2 GiB stay free. A disk
+    that is too small for that is shared nevertheless, with a quarter for the database.
+
+    Args:
+        percent: The share, as configured.
+        database_bytes: The size of the database file.
+        disk_free_bytes: What is free on its disk.
+    """
+    there_bytes = database_bytes + disk_free_bytes
+    wanted_bytes = int(there_bytes * percent / 100)
+    return max(min(wanted_bytes, there_bytes - LEFT_FREE_BYTES), min(wanted_bytes, there_bytes // 4))
 
 
 def kind(path: Path) -> str:

@@ -1,26 +1,28 @@
-"""Whether the database can be used, and who is told of it: the log and the supervisor's status, once a change.
+"""Whether the database can be used; each change is reported once to the log and to the supervisor's status.
 
-In the writer process, from its start on. While there is a fault nothing is loaded, because no verdict could be kept.
+While there is a fault nothing is loaded, because no verdict could be kept.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
 
 import structlog
 
-from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreError, StoreFull
-from camalert.store.database import Database
+from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreRefused
+from camalert.ipc.records import NoteRecord
+from camalert.store.sqlite.database import Database
 
 OPENING_S = 2.0  # for a lock at the start; then mails are answered while the database is tried again
 RETRY_EVERY_S = 1.0  # how often an unusable database is tried again when no mail does it anyway
-WORDS_CHARS = 400  # of a note; it must fit into one message
+FULL_S = 3.0  # the same for a full disk: a probe finds space where a mail finds none; longer than a turn of the status
 
 log = structlog.get_logger()
 
-Note = Callable[[dict[str, str | float]], None]
+Note = Callable[[NoteRecord], None]
 
 
 class Health:
@@ -31,11 +33,32 @@ class Health:
         self._database = database
         self._note = note
         self._fault = ""
+        self._is_full = False
+        self._failing: dict[str, str] = {}  # what of the upkeep does not work, and why
 
     @property
     def is_down(self) -> bool:
         """Tell whether the database cannot be used."""
         return bool(self._fault)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether it cannot be used because the disk is full, which retention may fix."""
+        return bool(self._fault) and self._is_full
+
+    def failed(self, what: str, message: str) -> None:
+        """Report once that a maintenance step failed, or with "" that it works again.
+
+        The database stays usable, and nothing else waits for that part.
+        """
+        if message == self._failing.get(what, ""):
+            return
+        if message:
+            self._failing[what] = message
+            log.error("upkeep_failed", step=what, message=message, path=str(self._database.path))
+            self._tell("upkeep_failed", f"{what}: {message}")
+        else:
+            log.warning("upkeep_recovered", step=what, after=self._failing.pop(what))
 
     def open(self) -> StoreError | None:
         """Open the database at the start; return why it cannot be used for now.
@@ -45,7 +68,7 @@ class Health:
         while True:
             try:
                 self._database.open(wait_s=OPENING_S)
-            except (StoreBusy, StoreFull) as error:
+            except (StoreBusy, StoreFull, StoreRefused) as error:
                 return error
             except StoreDamaged as error:
                 if not self.set_aside(error):
@@ -56,25 +79,26 @@ class Health:
             else:
                 return None
 
-    def met(self, fault: StoreError) -> None:
-        """Take note of a fault; a damaged file is set aside if that is allowed."""
-        self.retry_at = time.monotonic() + RETRY_EVERY_S
-        words = str(fault)
-        if words != self._fault:
-            self._fault = words
-            log.error("database_unusable", words=words, path=str(self._database.path))
-            self._tell("database_unusable", words)
+    def record_fault(self, fault: StoreError) -> None:
+        """Report a fault once; a damaged file is set aside if that is allowed."""
+        message = str(fault)
+        self._is_full = isinstance(fault, StoreFull)
+        self.retry_at = time.monotonic() + (FULL_S if self._is_full else RETRY_EVERY_S)
+        if message != self._fault:
+            self._fault = message
+            log.error("database_unusable", message=message, path=str(self._database.path))
+            self._tell("database_unusable", message)
         if isinstance(fault, StoreDamaged):
             self.set_aside(fault)
 
-    def works(self) -> None:
-        """Take note that the database can be used."""
+    def clear_fault(self) -> None:
+        """Report once that the database can be used again, and log its warnings."""
         if self._fault:
-            log.warning("database_usable_again", after=self._fault)
-            self._tell("database_usable_again", f"before: {self._fault}")
+            log.warning("database_recovered", after=self._fault)
+            self._tell("database_recovered", f"before: {self._fault}")
             self._fault = ""
-        for words in self._database.take_warnings():
-            log.warning("database_warning", words=words)
+        for message in self._database.take_warnings():
+            log.warning("database_warning", message=message)
 
     def try_again(self) -> None:
         """Write something, to see whether that is possible, when it is time.
@@ -82,19 +106,24 @@ class Health:
         Raises: StoreError and its kinds while it is not.
         """
         if self._fault and time.monotonic() >= self.retry_at:
-            self._database.write(_touch, wait_s=0.0)
-            self.works()
+            with contextlib.suppress(StoreRefused):  # it answers; a refusal is reported with each job
+                self._database.write(_touch, wait_s=0.0)
+            self.clear_fault()
 
     def set_aside(self, fault: StoreDamaged) -> bool:
         """Set a damaged file aside; return whether that is allowed."""
-        target = self._database.set_aside()
+        try:
+            target = self._database.set_aside()
+        except StoreError as error:
+            self.failed("setting the damaged file aside", str(error))
+            return False
         if target is not None:
-            log.error("database_set_aside", words=str(fault), now=str(target))
+            log.error("database_set_aside", message=str(fault), now=str(target))
             self._tell("database_set_aside", f"{fault}; it is now {target}")
         return target is not None
 
-    def _tell(self, event: str, words: str) -> None:
-        self._note({"event": event, "level": "error", "words": words[:WORDS_CHARS]})
+    def _tell(self, event: str, message: str) -> None:
+        self._note(NoteRecord(event, "error", message=message))
 
 
 def _touch(connection: sqlite3.Connection) -> None:

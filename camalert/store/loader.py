@@ -1,41 +1,47 @@
-"""Bring pending pictures into lent frame slots, from the intake slot or from the database.
+"""Load pending pictures into lent frame slots, from the intake slot or from the database.
 
-In the writer process. A picture that cannot be brought in is given up with its reason, like one that cannot be decoded.
+A picture that cannot be loaded is given up with the reason, like one that cannot be decoded.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import replace
 
-from camalert.errors import ProtocolError, StoreDamaged, StoreError
-from camalert.messages import Loaded, Outcome, Stage, Store
-from camalert.pool import Pool
-from camalert.store import pending, transfer
-from camalert.store.conclusions import Conclusions
-from camalert.store.database import Database
-from camalert.store.intake import Queued
-from camalert.store.queue import Line, Pick, Queue, Waiting
+from camalert.config.schema import Learn
+from camalert.errors import ProtocolError, StoreDamaged, StoreError, StoreLocked, StoreRefused
+from camalert.ipc.messages import Loaded, Outcome, Stage, Store
+from camalert.ipc.pool import Pool
+from camalert.ipc.records import FrameRecord, MailRecord
+from camalert.store import slots
+from camalert.store.batch import Batch
+from camalert.store.queue import Pick, Queue, Waiting, known_as, sender_of
+from camalert.store.sqlite import alerts
+from camalert.store.sqlite.database import Database
 from camalert.store.verdict import Verdict
-from camalert.words import FrameWords, MailWords
+
+LOADS_MAX = 3  # a picture that could not be read so often, with other faults than a lock, is given up
 
 
 class Loader:
     """Load what the queue picks; what cannot be loaded is concluded."""
 
-    def __init__(self, pool: Pool, database: Database, queue: Queue, conclusions: Conclusions) -> None:
+    def __init__(self, pool: Pool, database: Database, queue: Queue, batch: Batch, learn: Learn) -> None:
         self._pool = pool
+        self._learn = learn
         self._database = database
         self._queue = queue
-        self._conclusions = conclusions
+        self._batch = batch
+        self._failures: dict[int, int] = {}  # by alert: how often its picture could not be read in a row
 
-    def pass_on(self, store: Store, mail: MailWords, queued: Queued) -> Loaded | None:
+    def pass_on(self, store: Store, mail: MailRecord, pending: alerts.PendingPicture) -> Loaded | None:
         """Copy a picture that was stored this moment into a lent slot; without one it waits, as a clip beside pictures.
 
         The copy comes from the intake slot, which is ours until the Store is answered.
         """
-        picture = queued.picture
-        waiting = Waiting(queued.alert_id, picture.length)
+        picture = pending.picture
+        waiting = Waiting(pending.alert_id, picture.length, 0, sender_of(mail.peer), known_as(mail.camera))
         if waiting.is_clip and not all(other.is_clip for other in mail.pictures):
             self._queue.postpone(waiting, time.monotonic())
             return None
@@ -44,19 +50,21 @@ class Loader:
         if lease is None:
             self._queue.wait(waiting)
             return None
-        words = FrameWords(
-            alert_id=queued.alert_id,
+        record = FrameRecord(
+            alert_id=pending.alert_id,
             camera=mail.camera,
             event=mail.event,
             sender=mail.sender,
             recipients=mail.recipients,
             kind=picture.kind,
+            known=pending.memory.known,
+            missed=pending.memory.missed,
         )
         with (
             self._pool.encoded(store.slot) as section,
             section[picture.offset : picture.offset + picture.length] as content,
         ):
-            return self._put(Pick(lease, waiting, is_live=True), words, content)
+            return self._put(Pick(lease, waiting, is_live=True), record, content)
 
     def load_next(self) -> Loaded | None:
         """Load the next pending picture into a lent slot; None when there is none, or no slot for it.
@@ -65,56 +73,53 @@ class Loader:
         """
         self._queue.wake(time.monotonic())
         while True:
-            self._fetch()
+            for line in self._queue.lines:
+                while line.wants_backlog:
+                    read = functools.partial(alerts.pending_of, line=line, small_bytes=self._queue.small_bytes)
+                    line.feed(self._database.read(read), self._queue.elsewhere)
             pick = self._queue.pick()
             if pick is None:
                 return None
             if loaded := self._load(pick):
                 return loaded
 
-    def _fetch(self) -> None:
-        for line in self._queue.lines:
-            while line.wants_backlog:
-                line.feed(self._rows(line), self._queue.elsewhere)
-
-    def _rows(self, line: Line) -> list[Waiting]:
-        return self._database.read(lambda connection: pending.rows(connection, line, self._queue.small_bytes))
-
     def _load(self, pick: Pick) -> Loaded | None:
+        alert_id = pick.waiting.alert_id
         try:
-            picture = self._database.read(lambda connection: pending.load(connection, pick.waiting))
-        except StoreDamaged as error:
+            picture = self._database.read(lambda connection: alerts.load(connection, pick.waiting, self._learn))
+        except (StoreDamaged, StoreRefused) as error:
             self._give_up(pick, str(error))
             return None
-        except StoreError:
-            self._queue.give_back(pick)
+        except StoreError as error:
+            failures = self._failures.get(alert_id, 0) + 1
+            if failures >= LOADS_MAX and not isinstance(error, StoreLocked):
+                self._give_up(pick, str(error))  # a bad disk sector under this picture must not block the others
+            else:
+                self._failures[alert_id] = failures
+                self._queue.give_back(pick)
             raise
+        self._failures.pop(alert_id, None)
         if picture is None:  # deleted or concluded meanwhile
-            self._queue.end(pick.waiting.alert_id)
+            self._queue.end(alert_id)
             self._queue.lend(pick.lease)
             return None
         waiting = replace(pick.waiting, tries=picture.tries)
-        return self._put(replace(pick, waiting=waiting), picture.words, picture.content)
+        return self._put(replace(pick, waiting=waiting), picture.record, picture.content)
 
-    def _put(self, pick: Pick, words: FrameWords, content: bytes | memoryview) -> Loaded | None:
+    def _put(self, pick: Pick, record: FrameRecord, content: bytes | memoryview) -> Loaded | None:
+        lease, waiting = pick.lease, pick.waiting
         try:
-            transfer.put(self._pool, pick.lease, words, content)
-        except ProtocolError as error:
+            slots.write_picture(self._pool, lease, record, content)
+        except (ProtocolError, TypeError, ValueError) as error:
             self._give_up(pick, str(error))
             return None
-        lease, waiting = pick.lease, pick.waiting
         return Loaded(
-            lease.slot,
-            lease.generation,
-            waiting.alert_id,
-            len(content),
-            waiting.tries,
-            waiting.is_clip,
-            pick.is_live,
+            lease.slot, lease.generation, waiting.alert_id, len(content), waiting.tries, waiting.is_clip, pick.is_live
         )
 
     def _give_up(self, pick: Pick, reason: str) -> None:
         alert_id = pick.waiting.alert_id
-        words = FrameWords(alert_id=alert_id, reason=f"not examined: {reason}")
-        self._conclusions.give_up(Verdict(alert_id, Outcome.FAILED, Stage.DECODE, words=words))
+        self._failures.pop(alert_id, None)
+        record = FrameRecord(alert_id=alert_id, reason=f"not examined: {reason}")
+        self._batch.give_up(Verdict(alert_id, Outcome.FAILED, Stage.DECODE, record=record))
         self._queue.lend(pick.lease)

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from testing.storerig import JPEG, Rig
 
-from camalert.messages import StoreCode
-from camalert.store.verify import verify
+from camalert.ipc.messages import StoreCode
+from camalert.store.sqlite.verify import verify
 
 pytest.importorskip("django", reason="Django is not installed in this environment")
 SITE = Path(__file__).parents[1] / "testing" / "cams_site"

@@ -14,19 +14,21 @@ from pathlib import Path
 import pytest
 from testing.clips import make_clip, samples
 
-from camalert import detector, frames
-from camalert.config import Clip, Config, Decode
-from camalert.config import Detector as DetectorSettings
-from camalert.decoder import Decoder
+from camalert.config.schema import Clip, Config, Decode
+from camalert.config.schema import Detector as DetectorSettings
+from camalert.decoding import frames
+from camalert.decoding.frames import Frame
+from camalert.decoding.headers import read_header
+from camalert.decoding.process import Decoder
+from camalert.detection import process as detector
 from camalert.detection.engines import load_engine
 from camalert.detection.examiner import Examiner
 from camalert.detection.people import Person
-from camalert.frames import Frame
-from camalert.messages import Decode as DecodeJob
-from camalert.messages import Decoded, Detect, Outcome
-from camalert.pool import Pool
-from camalert.slots import Layout
-from camalert.words import FrameWords
+from camalert.ipc.layout import Layout
+from camalert.ipc.messages import Decode as DecodeJob
+from camalert.ipc.messages import Decoded, Detect, Outcome
+from camalert.ipc.pool import Pool
+from camalert.ipc.records import FrameRecord
 
 LAYOUT = Layout(1, 4096, 1, 65_536, frame_bytes=1280 * 720 * 3, largest_bytes=4_000_000)
 SLOT = LAYOUT.large_frame
@@ -39,10 +41,20 @@ class ScriptedEngine:
 
     script: list[float]
     name: str = "scripted"
-    model: str = "none"
+    precision: str = ""
     asked: list[tuple[int, int]] = field(default_factory=list)
 
-    def people(self, frame: Frame, effort: str) -> list[Person]:
+    def model(self, effort: str) -> str:
+        del effort
+        return "none"
+
+    def first_look(self, frame: Frame, effort: str) -> list[Person]:
+        return self.find(frame, effort)
+
+    def complete(self, effort: str) -> None:
+        del effort
+
+    def find(self, frame: Frame, effort: str) -> list[Person]:
         del effort
         self.asked.append((frame.shape[0], frame.shape[1]))
         score = self.script[len(self.asked) - 1]
@@ -60,12 +72,12 @@ def pool() -> Iterator[Pool]:
 def load(pool: Pool, clip: bytes) -> DecodeJob:
     with pool.encoded(SLOT) as encoded:
         encoded[: len(clip)] = clip
-    pool.write_words(SLOT, FrameWords(7, camera="yard").encode())
+    pool.write_record(SLOT, FrameRecord(7, camera="yard").encode())
     return DecodeJob(SLOT, 1, len(clip), 0, is_clip=True)
 
 
-def words_in(pool: Pool) -> FrameWords:
-    return FrameWords.decode(pool.read_words(SLOT))
+def words_in(pool: Pool) -> FrameRecord:
+    return FrameRecord.decode(pool.read_record(SLOT))
 
 
 def read(pool: Pool, offset: int, length: int) -> bytes:
@@ -98,12 +110,12 @@ def test_clip_with_people_keeps_the_surest_picture(pool: Pool, tmp_path: Path) -
     person, nobody = Outcome.PERSON, Outcome.NOBODY
     assert outcomes == [person, nobody, person, nobody, person]
     assert (words.best_index, words.best_score, [found.score for found in words.people]) == (2, 0.9, [0.9])
-    assert words.reason.startswith("picture 3 of the clip's 5: 1 person counted")
+    assert words.reason == "1 person, surest 90 %, threshold 50 % (clip, picture 3 of 5)"
     assert (words.kind, words.original_width_px, words.original_height_px) == ("avi", 160, 120)
     assert len(words.pictures) == 5
     assert engine.asked == [(120, 160)] * 5
     annotated = read(pool, words.annotated_offset, words.annotated_bytes)
-    header = frames.read_header(annotated)
+    header = read_header(annotated)
     assert (header.kind, header.width_px) == ("jpeg", 160)
 
 
@@ -132,7 +144,7 @@ def test_clip_without_people_is_shown_by_its_middle(pool: Pool, tmp_path: Path) 
     assert set(outcomes) == {Outcome.NOBODY}
     assert (words.best_index, words.best_score, words.people) == (2, 0.4, ())
     assert words.annotated_bytes == 0
-    assert words.reason.startswith("picture 2 of the clip's 5: nobody counted")
+    assert words.reason == "no person counted: 40 % is below the threshold of 50 % (clip, picture 2 of 5)"
 
 
 def test_clip_that_cannot_be_opened_fails_in_words(pool: Pool) -> None:
@@ -165,8 +177,8 @@ def test_samples_people_are_found_and_nobody_else(pool: Pool) -> None:
 
 OPENS_A_CLIP = """
 import os, resource, sys
-from camalert import clips
-from camalert.config import Config
+from camalert.decoding import clips
+from camalert.config.schema import Config
 limit = Config().decode.memory_bytes
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 data = open(sys.argv[1], "rb").read()

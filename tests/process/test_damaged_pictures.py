@@ -20,15 +20,16 @@ from testing import deadly_decoder, hostile, pictures
 from testing.clips import make_clip
 from testing.waiting import until
 
-from camalert import child, children
-from camalert.config import Config
-from camalert.decoder import DAMAGE_LINES_BURST
-from camalert.messages import Decode, Decoded, Ready
-from camalert.pool import Pool
-from camalert.review.blocks import LENGTH
-from camalert.slots import Layout
-from camalert.words import FrameWords
+from camalert.config.schema import Config
+from camalert.decoding.process import DAMAGE_LINES_BURST
+from camalert.ipc import child, needs, spawn
+from camalert.ipc.layout import Layout
+from camalert.ipc.messages import Decode, Decoded, Ready
+from camalert.ipc.pool import Pool
+from camalert.ipc.records import FrameRecord
+from camalert.review.shrink import LENGTH, REQUEST, WHOLE
 
+DECODER = "camalert.decoding.process:main"
 LAYOUT = Layout(1, 4096, 1, 65_536, frame_bytes=1280 * 720 * 3, largest_bytes=4_000_000)
 SLOT = LAYOUT.large_frame
 END_S = 20.0
@@ -40,9 +41,10 @@ class DecoderRig:
     def __init__(self, target: str, file: Path) -> None:
         self.pool = Pool.create(f"camalert-test-{os.getpid()}", LAYOUT)
         self._file = file
-        orders = child.Orders("decoder-1", target, Config(), os.getpid(), self.pool.name, LAYOUT)
+        row = needs.of(needs.DECODER, Config()) if target == DECODER else None  # a double does what no decoder does
+        orders = child.Orders("decoder-1", target, Config(), os.getpid(), self.pool.name, LAYOUT, needs=row)
         with file.open("wb") as stream, stderr_in(stream.fileno()):
-            self.child = children.start(orders)
+            self.child = spawn.start(orders)
         self._await(Ready)
 
     def printed(self) -> str:
@@ -55,15 +57,15 @@ class DecoderRig:
     def ask(self, content: bytes, *, camera: str = "yard", is_clip: bool = False) -> None:
         with self.pool.encoded(SLOT) as encoded:
             encoded[: len(content)] = content
-        self.pool.write_words(SLOT, FrameWords(7, camera=camera).encode())
+        self.pool.write_record(SLOT, FrameRecord(7, camera=camera).encode())
         self.child.channel.send(Decode(SLOT, 1, len(content), 0, is_clip=is_clip))
 
     def decode(self, content: bytes, *, camera: str = "yard", is_clip: bool = False) -> Decoded:
         self.ask(content, camera=camera, is_clip=is_clip)
         return self._await(Decoded)
 
-    def words(self) -> FrameWords:
-        return FrameWords.decode(self.pool.read_words(SLOT))
+    def words(self) -> FrameRecord:
+        return FrameRecord.decode(self.pool.read_record(SLOT))
 
     def await_end(self) -> None:
         until(lambda: not Path(f"/proc/{self.child.pid}/cmdline").read_bytes(), "the decoder's end", END_S)
@@ -93,7 +95,7 @@ def stderr_in(file: int) -> Iterator[None]:
 
 @pytest.fixture
 def decoder(tmp_path: Path) -> Iterator[DecoderRig]:
-    rig = DecoderRig("camalert.decoder:main", tmp_path / "log")
+    rig = DecoderRig(DECODER, tmp_path / "log")
     yield rig
     rig.close()
 
@@ -121,8 +123,8 @@ def test_truncated_jpeg_is_one_event(decoder: DecoderRig) -> None:
     [event] = decoder.events()
     assert (event["event"], event["level"], event["process"]) == ("picture_damaged", "warning", "decoder-1")
     assert (event["camera"], event["alert_id"], event["suppressed"]) == ("yard", 7, 0)
-    assert "this picture came damaged" in event["words"]
-    assert "premature end of data segment" in event["words"]
+    assert "this picture came damaged" in event["message"]
+    assert "premature end of data segment" in event["message"]
 
 
 def test_picture_that_cannot_be_read_keeps_the_librarys_words(decoder: DecoderRig) -> None:
@@ -157,7 +159,7 @@ def test_torn_clip_leaves_only_events(decoder: DecoderRig, tmp_path: Path, name:
 
     found = decoder.events()
     assert [event["event"] for event in found] == ([] if failed else ["picture_damaged"])
-    said = decoder.words().reason if failed else found[0]["words"]
+    said = decoder.words().reason if failed else found[0]["message"]
     assert ("moov atom not found" if failed else "this clip came damaged") in said
 
 
@@ -173,15 +175,38 @@ def test_camera_that_sends_nothing_else_is_told_of_now_and_then(decoder: Decoder
     assert cameras == ["yard"] * DAMAGE_LINES_BURST + ["gate"]
 
 
+@pytest.mark.parametrize("block", [b"nonsense", b'{"alert_id": 7, "height_px": -1}', b"[" * 60_000])
+def test_slot_that_another_process_left_in_disorder_does_not_end_the_decoder(decoder: DecoderRig, block: bytes) -> None:
+    """It says so, leaves the verdict to the writer, and goes on."""
+    decoder.ask(pictures.cat_jpeg())
+    decoder._await(Decoded)
+    decoder.pool.write_record(SLOT, block)
+    decoder.child.channel.send(Decode(SLOT, 1, 100, 0, is_clip=False))
+
+    assert decoder._await(Decoded).is_failed
+    assert decoder.pool.read_record(SLOT) == block
+    assert [event["event"] for event in decoder.events()] == ["slot_unreadable"]
+    assert not decoder.decode(pictures.cat_jpeg()).is_failed
+
+
+def test_picture_that_its_clip_does_not_have_fails_in_words(decoder: DecoderRig) -> None:
+    """A number that another process made up is no reason to end."""
+    decoder.pool.write_record(SLOT, FrameRecord(7, pictures=((0, 10),)).encode())
+    decoder.child.channel.send(Decode(SLOT, 1, 100, 5, is_clip=False))
+
+    assert decoder._await(Decoded).is_failed
+    assert "no picture 6, only 1" in decoder.words().reason
+
+
 def test_library_that_prints_without_end_is_cut_short(deadly: DecoderRig) -> None:
     """The decoder goes on, the event is short, and nothing in it can steer a terminal."""
     assert not deadly.decode(pictures.commented(pictures.cat_jpeg(), deadly_decoder.PRINTING)).is_failed
     assert not deadly.decode(pictures.cat_jpeg()).is_failed
 
     [event] = deadly.events()
-    assert "[h264] error while decoding MB" in event["words"]
-    assert len(event["words"]) < 800
-    assert "\x1b" not in event["words"]
+    assert "[h264] error while decoding MB" in event["message"]
+    assert len(event["message"]) < 800
+    assert "\x1b" not in event["message"]
 
 
 def test_decoder_that_dies_of_a_picture_shows_where(deadly: DecoderRig) -> None:
@@ -209,13 +234,13 @@ def test_decoder_that_hangs_in_a_picture_shows_where(deadly: DecoderRig) -> None
     assert "in decode_into" in printed
 
 
-def test_small_picture_of_a_damaged_one_prints_nothing() -> None:
+def test_thumbnail_of_a_damaged_picture_prints_nothing() -> None:
     """The review site shows what there is; the log heard of the damage when the picture came."""
     torn = pictures.cat_jpeg()[:20_000]
 
     done = subprocess.run(
         [sys.executable, "-m", "camalert.review.shrink"],
-        input=LENGTH.pack(len(torn)) + torn,
+        input=REQUEST.pack(len(torn), *WHOLE) + torn,
         capture_output=True,
         timeout=60,
         check=True,

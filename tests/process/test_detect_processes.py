@@ -17,10 +17,9 @@ from testing import pictures
 from testing.waiting import until
 
 from camalert.__main__ import main
-from camalert.cli.examination import Order
-from camalert.cli.workforce import Job, Workforce
-from camalert.config import Config, Decode, Detector
-from camalert.engines import EngineChoice
+from camalert.cli.examination import Job, Order, WorkerPool
+from camalert.config.schema import Config, Decode, Detector
+from camalert.detection.choice import EngineChoice
 from camalert.errors import EngineError
 
 CONFIG = Config(detector=Detector(engine="opencv", effort="fast"))
@@ -89,18 +88,18 @@ def test_detect_out_writes_marked_copies(folder: Path, capsys: pytest.CaptureFix
     assert (marked / "person.jpg").read_bytes()[:2] == b"\xff\xd8"
     assert (marked / "person.jpg").read_bytes() != (folder / "person.jpg").read_bytes()
     output = capsys.readouterr()
-    assert "person.jpg: 1 person, score 0." in output.out
+    assert "person.jpg: 1 person, surest " in output.out
     assert "broken.jpg: not a picture" in output.err
 
 
-def test_workforce_process_killed_on_a_picture_costs_that_answer_only(tmp_path: Path) -> None:
+def test_pool_process_killed_on_a_picture_costs_that_answer_only(tmp_path: Path) -> None:
     """A picture that kills its process is reported, and the next ones are examined by a new process."""
     (tmp_path / "person.jpg").write_bytes(pictures.person_jpeg())
     os.mkfifo(tmp_path / "killer.jpg")  # reading it waits until somebody writes, so the moment is certain
     jobs = [Job(str(tmp_path / "killer.jpg")), Job(str(tmp_path / "person.jpg"))]
     reports: dict[int, dict[str, Any]] = {}
-    workforce = Workforce(Order(CONFIG), EngineChoice(("opencv",)), 1)
-    reader = threading.Thread(target=lambda: reports.update(workforce.results(jobs)))
+    pool = WorkerPool(Order(CONFIG), EngineChoice(("opencv",)), 1)
+    reader = threading.Thread(target=lambda: reports.update(pool.results(jobs)))
 
     reader.start()
     end = until(lambda: _open_for_writing(tmp_path / "killer.jpg"), "the picture being read")
@@ -109,40 +108,40 @@ def test_workforce_process_killed_on_a_picture_costs_that_answer_only(tmp_path: 
     reader.join(60)
     os.close(end)
 
-    assert reports[0]["error"] == f"a process died of signal {int(signal.SIGKILL)} on it"
+    assert reports[0]["error"] == f"a process was killed by signal {int(signal.SIGKILL)} on it"
     assert len(reports[1]["people"]) == 1
 
 
-def test_workforce_process_that_hangs_is_ended(tmp_path: Path) -> None:
+def test_pool_process_that_hangs_is_ended(tmp_path: Path) -> None:
     """A picture that takes too long is reported; nothing waits for ever."""
     os.mkfifo(tmp_path / "endless.jpg")
     config = Config(
         detector=Detector(engine="opencv", effort="fast", deadline_seconds=0.2), decode=Decode(deadline_seconds=0.2)
     )
-    workforce = Workforce(Order(config), EngineChoice(("opencv",)), 1)
+    pool = WorkerPool(Order(config), EngineChoice(("opencv",)), 1)
 
-    reports = dict(workforce.results([Job(str(tmp_path / "endless.jpg"))]))
+    reports = dict(pool.results([Job(str(tmp_path / "endless.jpg"))]))
 
     assert reports == {0: {"error": "took too long"}}
     assert multiprocessing.active_children() == []
 
 
-def test_workforce_engine_that_fails_gives_way_to_the_next(tmp_path: Path) -> None:
+def test_pool_engine_that_fails_gives_way_to_the_next(tmp_path: Path) -> None:
     """`auto` goes on with the next engine when the best one cannot start here."""
     (tmp_path / "person.jpg").write_bytes(pictures.person_jpeg())
-    workforce = Workforce(Order(CONFIG), EngineChoice(("nonsense", "opencv")), 1)
+    pool = WorkerPool(Order(CONFIG), EngineChoice(("nonsense", "opencv")), 1)
 
-    reports = dict(workforce.results([Job(str(tmp_path / "person.jpg"))]))
+    reports = dict(pool.results([Job(str(tmp_path / "person.jpg"))]))
 
     assert reports[0]["engine"] == "opencv"
 
 
-def test_workforce_without_any_engine_says_why() -> None:
+def test_pool_without_any_engine_says_why() -> None:
     """When no engine works, the command ends with the engine's own words."""
-    workforce = Workforce(Order(CONFIG), EngineChoice(("nonsense",)), 1)
+    pool = WorkerPool(Order(CONFIG), EngineChoice(("nonsense",)), 1)
 
     with pytest.raises(EngineError, match=r"the engine nonsense cannot be used here: .*allowed are"):
-        list(workforce.results([Job("any.jpg")]))
+        list(pool.results([Job("any.jpg")]))
 
 
 def _open_for_writing(fifo: Path) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -11,17 +13,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from testing import pictures
+from testing import deadly_folder, pictures
 from testing.waiting import until
 
-from camalert import children
-from camalert.child import Orders
-from camalert.config import Config, Folder, Intake, Log
-from camalert.messages import Held, Message, Noted, Ping, Pong, Ready, Stop, Store, StoreCode, Stored
-from camalert.pool import Pool
-from camalert.slots import Layout
-from camalert.words import MailWords
+from camalert.config.schema import Config, Folder, Intake, Log, Service
+from camalert.errors import Exit
+from camalert.intake.folder.process import CrashJournal
+from camalert.ipc import needs, spawn
+from camalert.ipc.child import Orders
+from camalert.ipc.layout import Layout
+from camalert.ipc.messages import Held, Message, Noted, Ping, Pong, Ready, Stop, Store, StoreCode, Stored
+from camalert.ipc.pool import Pool
+from camalert.ipc.records import MailRecord
 
+FOLDER = "camalert.intake.folder.process:main"
 LAYOUT = Layout(2, 4096, 1, 4096, frame_bytes=4096, largest_bytes=300_000, folder_slots=1)
 SLOT = LAYOUT.folder[0]
 
@@ -33,18 +38,20 @@ class Rig:
     folder: Path
     pool: Pool
     config: Config
-    child: children.ChildProcess | None = None
+    child: spawn.ChildProcess | None = None
+    target: str = FOLDER
 
     def start(self, *held: Held) -> Rig:
         orders = Orders(
             name="folder",
-            target="camalert.folder.process:main",
+            target=self.target,
             config=self.config,
             parent_pid=os.getpid(),
             pool_name=self.pool.name,
             layout=LAYOUT,
+            needs=needs.of(needs.FOLDER, self.config) if self.target == FOLDER else None,
         )
-        self.child = children.start(orders)
+        self.child = spawn.start(orders)
         assert isinstance(self.next(), Ready)
         for message in (*held, Ping(0)):  # the ping says that these were all
             self.send(message)
@@ -94,8 +101,8 @@ class Rig:
                 return False
         return True
 
-    def words(self) -> MailWords:
-        return MailWords.decode(self.pool.read_words(SLOT))
+    def words(self) -> MailRecord:
+        return MailRecord.decode(self.pool.read_record(SLOT))
 
     def content(self) -> bytes:
         (picture,) = self.words().pictures
@@ -118,7 +125,8 @@ def make_rig(tmp_path: Path) -> Iterator[Callable[..., Rig]]:
     def make(**settings: object) -> Rig:
         folder = Folder(enabled=True, path=str(tmp_path / "in"), poll_seconds=0.1, settle_seconds=0.2)
         intake = Intake(folder=replace(folder, **settings), max_mail_bytes=250_000)
-        config = Config(intake=intake, log=Log(level="error", format="json"))
+        service = Service(run_dir=str(tmp_path))
+        config = Config(service=service, intake=intake, log=Log(level="error", format="json"))
         (tmp_path / "in").mkdir(exist_ok=True)
         rigs.append(Rig(tmp_path / "in", pool, config))
         return rigs[-1]
@@ -286,10 +294,93 @@ def test_folder_stop_finishes_what_is_begun(make_rig: Callable[..., Rig], how: s
 
 
 def test_folder_that_vanishes_is_made_again(make_rig: Callable[..., Rig]) -> None:
-    """Somebody who removes the folder does not stop the child."""
+    """The process may reach the folder that it had, so it leaves the new one to the next process."""
     rig = make_rig().start()
     rig.folder.rmdir()
+    child = rig.child
+    assert child is not None
+    until(lambda: select.select([child.sentinel], [], [], 0)[0], "the process exits", 20)
+    assert rig.end(signal.SIGKILL) == Exit.UNAVAILABLE
+    rig.start()
     until(rig.folder.is_dir, "the folder is there again")
     rig.drop("a.jpg", pictures.unique_jpeg(9))
 
     rig.answer(rig.next_store())
+
+
+@pytest.mark.parametrize("form", [deadly_folder.DYING, deadly_folder.HANGING])
+def test_folder_file_that_ended_its_process_once_is_set_aside(make_rig: Callable[..., Rig], form: bytes) -> None:
+    """It ends one process and not the next one; files beside it are taken as ever."""
+    rig = make_rig()
+    rig.target = f"{deadly_folder.__name__}:main"
+    rig.drop("deadly.txt", form)
+    deadly = rig.drop("deadly.jpg", pictures.unique_jpeg(1))
+    rig.start()
+    assert rig.child is not None
+    if form == deadly_folder.DYING:
+        until(lambda: select.select([rig.child.sentinel], [], [], 0)[0], "the process ends", 20)  # type: ignore[union-attr]
+    else:
+        until(lambda: rig.config.service.run_dir and _is_reading(rig), "the process hangs", 20)
+    rig.end(signal.SIGKILL)
+    other = rig.drop("other.jpg", pictures.unique_jpeg(2))
+
+    rig.start()
+    store = rig.next_store()
+
+    assert rig.content() == pictures.unique_jpeg(2)
+    rig.answer(store)
+    until(gone(other), "the other is removed")
+    until(gone(deadly), "the deadly one is set aside")
+    until(
+        lambda: sorted(path.name for path in (rig.folder / "rejected").iterdir()) == ["deadly.jpg", "deadly.txt"],
+        "both",
+    )
+    assert rig.is_quiet()
+
+
+def _is_reading(rig: Rig) -> bool:
+    mark = Path(rig.config.service.run_dir) / "folder.reading"
+    return mark.exists() and mark.stat().st_size > 0
+
+
+def test_folder_picture_larger_than_the_slot_is_set_aside_with_the_limit(make_rig: Callable[..., Rig]) -> None:
+    """What the configuration allows and the pool has no room for does not wait there for ever."""
+    rig = make_rig()
+    rig.config = replace(rig.config, intake=replace(rig.config.intake, max_mail_bytes=10_000_000))
+    rig.start()
+    large = rig.drop("large.jpg", pictures.unique_jpeg(1) + bytes(400_000))
+
+    until(gone(large), "it is set aside")
+    assert (rig.folder / "rejected" / "large.jpg").exists()
+
+
+def test_undertaking_remembers_what_was_being_read(tmp_path: Path) -> None:
+    """A file in whose reading a process ended stays known until it is out of the way, whatever else is read."""
+    path = tmp_path / "reading"
+    first, second, third = (bytes([number]) * 16 for number in range(3))
+    ended = [_begun(path, first), _begun(path, second)]
+    after = CrashJournal(path)
+    with after.reading(third):
+        pass
+
+    assert [CrashJournal(path).is_crasher(one) for one in (first, second, third)] == [True, True, False]
+    after.forget(first)
+    assert [CrashJournal(path).is_crasher(one) for one in (first, second, third)] == [False, True, False]
+    assert len(ended) == 2
+
+
+def _begun(path: Path, mail_id: bytes) -> contextlib.AbstractContextManager[None]:
+    """Begin to read a file; it is not ended before what this returns is gone."""
+    reading = CrashJournal(path).reading(mail_id)
+    reading.__enter__()
+    return reading
+
+
+def test_undertaking_is_bounded_and_needs_no_directory(tmp_path: Path) -> None:
+    """Nothing grows, and a missing directory keeps no file from being read."""
+    ended = [_begun(tmp_path / "reading", number.to_bytes(16, "big")) for number in range(200)]
+    with CrashJournal(tmp_path / "missing" / "reading").reading(bytes(16)):
+        pass
+
+    assert (tmp_path / "reading").stat().st_size == 64 * 16
+    assert len(ended) == 200

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from camalert.errors import PoolError
-from camalert.pool import Pool
-from camalert.segment import SHM_DIR
-from camalert.slots import Layout
+from camalert.ipc.layout import Layout
+from camalert.ipc.pool import SHM_DIR, Pool
 
 LAYOUT = Layout(
     intake_slots=1,
@@ -25,10 +24,10 @@ LAYOUT = Layout(
 CHILD = f"""
 import sys
 from multiprocessing import resource_tracker
-from camalert.pool import Pool
-from camalert.slots import Layout
+from camalert.ipc.pool import Pool
+from camalert.ipc.layout import Layout
 pool = Pool.attach(sys.argv[1], {LAYOUT!r})
-pool.write_words(0, pool.read_words(0).upper())
+pool.write_record(0, pool.read_record(0).upper())
 assert resource_tracker._resource_tracker._pid is None
 """
 
@@ -49,20 +48,20 @@ def attach(name: str) -> subprocess.CompletedProcess[str]:
 
 def test_child_attaches_without_a_tracker_of_its_own(pool: Pool) -> None:
     """The tracker of a child would remove the segment's name at the child's end."""
-    pool.write_words(0, b"words")
+    pool.write_record(0, b"record")
 
     assert attach(pool.name).stderr == ""
-    assert pool.read_words(0) == b"WORDS"
+    assert pool.read_record(0) == b"RECORD"
     assert (SHM_DIR / pool.name).exists()
 
 
 def test_child_attaches_although_the_name_was_removed(pool: Pool) -> None:
     """What `rm` or a logout removes is only the name: children that start later find the memory all the same."""
-    pool.write_words(0, b"words")
+    pool.write_record(0, b"record")
     (SHM_DIR / pool.name).unlink()
 
     assert attach(pool.name).stderr == ""
-    assert pool.read_words(0) == b"WORDS"
+    assert pool.read_record(0) == b"RECORD"
 
 
 def test_attach_to_nothing_is_an_error_in_words() -> None:
@@ -89,8 +88,8 @@ def test_create_without_descriptors_leaves_no_segment(spare: int) -> None:
     code = f"""
 import os, resource
 from camalert.errors import PoolError
-from camalert.pool import Pool
-from camalert.slots import Layout
+from camalert.ipc.pool import Pool
+from camalert.ipc.layout import Layout
 limit = max(map(int, os.listdir("/proc/self/fd"))) + {spare}
 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 try:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 from testing import household, reviewrig
+from testing.ports import free_port
 from testing.reviewrig import Visitor
 from testing.service import ServiceUnderTest
 from testing.waiting import until
 
-from camalert import child, children
 from camalert.errors import ConfigError, Exit
-from camalert.messages import Ping, Pong
+from camalert.ipc import child, spawn
+from camalert.ipc.messages import Ping, Pong
 from camalert.review import process
 
 pytest.importorskip("django", reason="the review extra is not installed")
@@ -26,7 +27,7 @@ pytest.importorskip("django", reason="the review extra is not installed")
 
 def test_site_answers_pings_and_stops(tmp_path: Path) -> None:
     """Its main thread minds the channel, whatever its server does."""
-    with reviewrig.site(reviewrig.config(tmp_path, reviewrig.free_port())) as site:
+    with reviewrig.site(reviewrig.config(tmp_path, free_port())) as site:
         site.channel.send(Ping(7))
         assert site.channel.wait(10)
         assert site.channel.receive() == Pong(7)
@@ -36,10 +37,11 @@ def test_site_answers_pings_and_stops(tmp_path: Path) -> None:
 
 def test_site_without_a_database_says_so(tmp_path: Path) -> None:
     """It may be faster than the service that makes it; and it never makes an empty one itself."""
-    port = reviewrig.free_port()
-    with reviewrig.site(reviewrig.config(tmp_path, port)):
+    port = free_port()
+    settings = reviewrig.config(tmp_path, port)
+    with reviewrig.site(settings):
         visitor = Visitor(port)
-        visitor.set_up()
+        visitor.set_up(Path(settings.review.data_dir))
         answer = visitor.get("/")
 
         assert answer.status == 503
@@ -54,7 +56,7 @@ def test_taken_port_ends_in_words(tmp_path: Path, capfd: pytest.CaptureFixture[s
     with socket.create_server(("127.0.0.1", 0)) as other:
         settings = reviewrig.config(tmp_path, other.getsockname()[1])
         orders = child.Orders("review", "camalert.review.process:main", settings, os.getpid())
-        started = children.start(orders)
+        started = spawn.start(orders)
         until(lambda: started.channel.wait(0.1), "the end of a site whose port is taken")
         code = started.reap()
 
@@ -93,20 +95,30 @@ def _review_user(folder: Path, *words: str, password: str = "") -> subprocess.Co
 def test_review_user_makes_a_login_a_token_and_an_end(tmp_path: Path) -> None:
     """The first login needs no browser; it works while the site runs."""
     household.Household(tmp_path / "alerts.sqlite3").close()
-    port = reviewrig.free_port()
+    port = free_port()
     with reviewrig.site(reviewrig.config(tmp_path, port)):
         assert _review_user(tmp_path, "anna", password="short").returncode == Exit.CRASH
         made = _review_user(tmp_path, "anna", password=reviewrig.PASSWORD)
-        assert (made.returncode, made.stdout) == (0, "anna can log in\n")
+        assert made.returncode == 0, made.stderr
+        assert made.stdout.startswith("anna can log in at http://")
         visitor = Visitor(port)
         assert visitor.log_in().status == 302
         token = _review_user(tmp_path, "anna", "--token", "a program").stdout.strip()
         program = Visitor(port, headers={"Authorization": f"Bearer {token}"})
         assert program.get("/api/v1/people/").status == 200
 
-        _review_user(tmp_path, "anna", password="another horse 10")
+        _review_user(tmp_path, "anna", "--keep-tokens", password="another horse 10")
         assert visitor.get("/").status == 302
+        assert program.get("/api/v1/people/").status == 200
+        _review_user(tmp_path, "anna", password="another horse 11")
+        assert program.get("/api/v1/people/").status == 401
+        token = _review_user(tmp_path, "anna", "--token", "a program", "--scope", "admin").stdout.strip()
+        program = Visitor(port, headers={"Authorization": f"Bearer {token}"})
+        assert program.get("/api/v1/people/").status == 200
+        _review_user(tmp_path, "anna", "--role", "viewer", password="another horse 12")
+        refused = _review_user(tmp_path, "anna", "--token", "a program", "--scope", "admin")
+        assert "anna is a viewer" in refused.stderr
 
         assert _review_user(tmp_path, "anna", "--remove").returncode == 0
         assert program.get("/api/v1/people/").status == 401
-        assert "there is no login anna" in _review_user(tmp_path, "anna", "--remove").stderr
+        assert "there is no account anna" in _review_user(tmp_path, "anna", "--remove").stderr

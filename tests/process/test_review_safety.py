@@ -12,16 +12,36 @@ from pathlib import Path
 
 import pytest
 from testing import household, reviewrig
+from testing.ports import free_port
 from testing.reviewrig import Visitor
 from testing.reviewsite import HOSTILE, NOON, SVG, Site, running
 
+from camalert.system import firstlogin
+
 pytest.importorskip("django", reason="the review extra is not installed")
 
-PAGES = ("/", "/alarms/", "/people/1/", "/alarms/1/", "/cameras/", "/test/", "/status/", "/account/", "/admin/")
+PAGES = (
+    "/kept/",
+    "/people/",
+    "/visits/1/",
+    "/bin/",
+    "/",
+    "/alarms/",
+    "/people/1/",
+    "/alarms/1/",
+    "/cameras/",
+    "/cameras/set-up/",
+    "/status/",
+    "/account/",
+    "/admin/",
+)
 PRIVATE = (
     *PAGES, "/people/more/", "/alarms/1/picture", "/people/1/picture", "/alarms/1/thumbnail", "/clips/1",
-    "/test/heard/", "/status/live/", "/people/marks.zip", "/api/v1/people/", "/api/v1/alarms/1/", "/api/v1/status/",
-    "/api/v1/cameras/", "/admin/alerts/alert/", "/admin/auth/user/",
+    "/cameras/set-up/live/", "/status/live/", "/people/marks.zip", "/api/v1/people/", "/api/v1/alarms/1/",
+    "/api/v1/status/", "/api/v1/cameras/", "/kept/", "/kept/1/mail", "/api/v1/kept/", "/alive/",
+    "/api/v1/visits/", "/api/v1/visits/1/", "/visits/more/", "/api/v1/bin/", "/bin/1/picture", "/bin/1/thumbnail",
+    "/clips/1/preview",
+    "/admin/alerts/alert/", "/admin/auth/user/",
 )  # fmt: skip
 
 
@@ -30,6 +50,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return a site with rows and a login."""
     with running(tmp_path_factory.mktemp("review")) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return a site behind a web server on the same machine; a visitor speaks as that one does."""
+    with running(tmp_path_factory.mktemp("proxied"), proxies=("127.0.0.1/32",)) as found:
+        yield found
+
+
+def test_refused_form_is_one_line_of_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Another site's page that tries again and again does not write twice as much as it asks."""
+    with running(tmp_path) as found:
+        visitor = found.visitor()
+        capfd.readouterr()
+        assert visitor.ask("POST", "/account/", b"csrfmiddlewaretoken=wrong").status == 403
+        lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+
+    assert [(line["event"], line["peer"]) for line in lines] == [("review_form_refused", "127.0.0.1")]
 
 
 # --- what mails bring ------------------------------------------------------------------------------------------------
@@ -47,21 +85,21 @@ def test_hostile_words_stay_words(site: Site, path: str) -> None:
 
 
 def test_hostile_words_stay_words_in_a_status(site: Site) -> None:
-    """What a client says to the mail port is shown on the test page and nowhere run."""
+    """What a client says to the mail port is shown on the set-up page and nowhere run."""
     run_dir = site.folder / "run"
     run_dir.mkdir(exist_ok=True)
-    heard = {"at_utc": 0.0, "event": "x", "peer": HOSTILE, "camera": HOSTILE, "words": "", "pictures": 1}
-    words = {"version": "0", "name": "x", "pid": 1, "written_utc": 0.0, "started_utc": 0.0, "state": HOSTILE}
+    heard = {"at_utc": 0.0, "event": "x", "peer": HOSTILE, "camera": HOSTILE, "message": "", "pictures": 1}
+    words = {"version": "0", "pid": 1, "written_utc": 0.0, "started_utc": 0.0, "state": HOSTILE}
     found = words | {
         "since_utc": 0.0,
         "children": [{"name": HOSTILE, "state": "failed", "reason": HOSTILE}],
         "cameras": [{"name": HOSTILE, "last_failure_utc": 1.0, "last_failure": HOSTILE}],
-        "troubles": [{"at_utc": 0.0, "event": "x", "words": HOSTILE}],
-        "heard": [heard, heard | {"words": HOSTILE, "is_failure": True}],
+        "problems": [{"at_utc": 0.0, "event": "x", "message": HOSTILE}],
+        "mail_activity": [heard, heard | {"message": HOSTILE, "is_failure": True}],
     }
     (run_dir / "status.json").write_text(json.dumps(found))
     try:
-        for path in ("/test/", "/test/heard/", "/status/", "/status/live/", "/cameras/"):
+        for path in ("/cameras/set-up/", "/cameras/set-up/live/", "/status/", "/status/live/", "/cameras/"):
             text = site.visitor().get(path).text
             assert "<script>alert" not in text, path
             assert "&lt;script&gt;alert" in text, path
@@ -78,7 +116,7 @@ def test_hostile_picture_is_never_a_document(site: Site, data: bytes) -> None:
     visitor = site.visitor()
 
     answer = visitor.get(f"/alarms/{row}/picture")
-    small = visitor.get(f"/alarms/{row}/thumbnail")
+    small = visitor.thumbnail(f"/alarms/{row}/thumbnail")
 
     assert answer.body == data
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -104,23 +142,23 @@ def test_bomb_is_not_unpacked(site: Site) -> None:
     home.close()
     visitor = site.visitor()
 
-    assert visitor.get(f"/alarms/{row}/thumbnail").status == 302
-    assert visitor.get(f"/alarms/{site.rows.nobody}/thumbnail").status == 200
+    assert visitor.thumbnail(f"/alarms/{row}/thumbnail").status == 302
+    assert visitor.thumbnail(f"/alarms/{site.rows.nobody}/thumbnail").status == 200
 
 
-def test_small_pictures_are_made_in_a_process_that_may_die(site: Site) -> None:
+def test_thumbnails_are_made_in_a_process_that_may_die(site: Site) -> None:
     """A picture that kills its decoder takes neither the site nor other pictures with it."""
     visitor = site.visitor()
     home = site.home()
     first, second = (home.add("Terrace", NOON, household.tiny()[n])[0] for n in (1, 2))
     home.close()
-    assert visitor.get(f"/alarms/{first}/thumbnail").status == 200
+    assert visitor.thumbnail(f"/alarms/{first}/thumbnail").status == 200
 
     for pid in _children(site.pid):
         if b"camalert.review.shrink" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, 9)
 
-    assert visitor.get(f"/alarms/{second}/thumbnail").status == 200
+    assert visitor.thumbnail(f"/alarms/{second}/thumbnail").status == 200
     assert b"cv2" not in Path(f"/proc/{site.pid}/maps").read_bytes()
 
 
@@ -165,10 +203,10 @@ def test_link_changes_nothing(site: Site, path: str) -> None:
     assert site.visitor().get(path).status == 405
 
 
-def test_cookies_are_kept_from_scripts_and_other_sites(site: Site) -> None:
+def test_cookies_are_kept_from_scripts_and_other_sites(proxied: Site) -> None:
     """HttpOnly and SameSite always; Secure as soon as the visitor's connection is encrypted."""
-    plain = Visitor(site.port).get("/login/")
-    secure = Visitor(site.port).get("/login/", X_Forwarded_Proto="https")
+    plain = Visitor(proxied.port).get("/login/", X_Forwarded_For="192.168.1.5")
+    secure = Visitor(proxied.port).get("/login/", X_Forwarded_For="192.168.1.5", X_Forwarded_Proto="https")
 
     assert re.search(r"camalert_csrf=.*HttpOnly; .*SameSite=Lax", plain.headers["Set-Cookie"])
     assert "Secure" not in plain.headers["Set-Cookie"]
@@ -210,22 +248,52 @@ def test_name_of_a_stranger_is_refused(site: Site, host: str) -> None:
     assert "Log in" not in answer.text
 
 
-def test_address_outside_the_house_is_refused(site: Site) -> None:
+def test_address_outside_the_house_is_refused(proxied: Site) -> None:
     """Also behind a web server, which says where the visitor comes from."""
-    answer = Visitor(site.port).get("/login/", X_Forwarded_For="203.0.113.9")
+    answer = Visitor(proxied.port).get("/login/", X_Forwarded_For="203.0.113.9")
 
     assert answer.status == 403
     assert "local network" in answer.text
 
 
+@pytest.mark.parametrize("header", ["X_Forwarded_Host", "X_Forwarded_For", "X_Forwarded_Prefix", "X_Forwarded_Proto"])
+def test_forwarded_headers_are_nobodys_word_by_default(site: Site, header: str) -> None:
+    """Where no web server is configured, no header changes whose request it is, its name, or its links."""
+    told = {"X_Forwarded_Host": "evil.example", "X_Forwarded_For": "203.0.113.9", "X_Forwarded_Prefix": "/evil",
+            "X_Forwarded_Proto": "https"}  # fmt: skip
+    plain = site.visitor().get("/cameras/")
+    answer = site.visitor().get("/cameras/", **{header: told[header]})
+
+    assert answer.status == 200
+    assert "evil" not in answer.text
+    assert re.findall('href="([^"]+)"', answer.text) == re.findall('href="([^"]+)"', plain.text)
+
+
+def test_name_of_a_stranger_is_refused_whatever_is_forwarded(proxied: Site) -> None:
+    """A web server that passes a client's own X-Forwarded-Host on does not open the site to a strange page."""
+    told = {"X_Forwarded_For": "192.168.1.5"}
+
+    assert Visitor(proxied.port, host="evil.example").get("/login/", X_Forwarded_Host="localhost", **told).status == 403
+    assert Visitor(proxied.port).get("/login/", X_Forwarded_Host="evil.example", **told).status == 403
+    assert Visitor(proxied.port).get("/login/", X_Forwarded_Host="nas.local", **told).status == 200
+
+
+@pytest.mark.parametrize("named", [{}, {"X_Forwarded_For": "unknown"}, {"X_Forwarded_For": " , "}])
+def test_web_server_that_names_no_visitor_is_refused_in_words(proxied: Site, named: dict[str, str]) -> None:
+    """Everybody would look like this machine itself."""
+    answer = Visitor(proxied.port).get("/login/", **named)
+
+    assert answer.status == 403
+    assert "X-Forwarded-For" in answer.text
+
+
 def test_login_is_slowed_down(site: Site) -> None:
     """After some wrong passwords of one address even the right one has to wait; other addresses do not."""
     guesser = Visitor(site.port, source="127.0.0.66")
-    answers = [guesser.log_in(password=f"guess {n}").status for n in range(10)]
+    answers = [guesser.log_in(password=f"guess {n}").status for n in range(14)]
 
     assert answers[:8] == [200] * 8
-    assert answers[8:] == [429] * 2
-    assert guesser.log_in().status == 429
+    assert answers.count(429) >= 3
     assert Visitor(site.port, source="127.0.0.67").log_in().status == 302
 
 
@@ -245,18 +313,39 @@ def test_admin_has_no_login_of_its_own(site: Site) -> None:
     assert "sessionid" not in str(answer.headers)
 
 
-def test_first_login_is_made_at_the_machine_alone(tmp_path: Path) -> None:
-    """Not through a web server, not under a name that a stranger chose; and only once."""
+def test_first_login_needs_the_code_of_the_owner(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whoever is fastest gets nothing: the code is in the log and in a private file, works once, and is not guessed."""
     household.Household(tmp_path / "alerts.sqlite3").close()
-    port = reviewrig.free_port()
-    with reviewrig.site(reviewrig.config(tmp_path, port)):
-        for header in ("X_Forwarded_For", "X_Forwarded_Proto", "X_Forwarded_Prefix"):
-            assert Visitor(port).get("/setup/", **{header: "127.0.0.1"}).status == 404
-        assert Visitor(port, host="nas.local").get("/setup/").status == 404
-        assert "review-user" in Visitor(port, host="nas.local").get("/login/").text
+    port = free_port()
+    settings = reviewrig.config(tmp_path, port)
+    with reviewrig.site(settings):
+        file = tmp_path / "review" / firstlogin.CODE_FILE
+        code = file.read_text().strip()
+        fields = {"username": "eve", "password1": reviewrig.PASSWORD, "password2": reviewrig.PASSWORD}
+        assert file.stat().st_mode & 0o077 == 0
+        assert code in capfd.readouterr().err
+        form = Visitor(port).get("/setup/").text
+        assert file.name in form
+        assert str(tmp_path) not in form
+        assert code not in form
+        assert "/setup/" in Visitor(port, host="nas.local").get("/login/").text
 
-        assert Visitor(port).set_up().status == 302
-        assert Visitor(port).get("/setup/").status == 404
+        eve = Visitor(port, source="127.0.0.9")
+        tries = [eve.post("/setup/", {**fields, "code": guess}, page="/setup/") for guess in ("", "AAAA", code[:-1])]
+        assert [answer.status for answer in tries] == [403] * 3
+        assert "Wrong code" in tries[0].text
+        more = [eve.post("/setup/", {**fields, "code": str(n)}, page="/setup/").status for n in range(10)]
+        assert set(more[-3:]) == {429}
+        assert eve.log_in("eve").status != 302
+
+        assert Visitor(port).set_up(tmp_path / "review").status == 302
+        assert not file.exists()
+        late = Visitor(port, source="127.0.0.10")
+        assert late.get("/setup/").status == 404
+        assert late.post("/setup/", {**fields, "code": code}, page="/login/").status == 404
+    with reviewrig.site(settings):
+        assert not file.exists()
+        assert code not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -270,18 +359,19 @@ def test_path_leads_nowhere(site: Site, path: str) -> None:
 
 
 def test_files_of_the_site_are_private(site: Site) -> None:
-    """Sessions, key and small pictures are readable by the service's user alone."""
+    """Sessions, key and thumbnails are readable by the service's user alone."""
     folder = site.folder / "review"
+    assert site.visitor().thumbnail(f"/alarms/{site.rows.nobody}/thumbnail").status == 200
 
     assert folder.stat().st_mode & 0o077 == 0
-    for name in ("secret-key", "site.sqlite3"):
-        assert (folder / name).stat().st_mode & 0o077 == 0
+    assert {"secret-key", "site.sqlite3", "thumbnails.sqlite3"} <= {path.name for path in folder.iterdir()}
+    assert [path.name for path in folder.iterdir() if path.stat().st_mode & 0o077] == []
 
 
 def test_password_and_tokens_are_not_kept(site: Site) -> None:
     """The site's own database holds digests of them."""
     visitor = site.visitor()
-    visitor.post("/account/tokens/", {"name": "x"})
+    visitor.post("/account/tokens/", {"name": "x", "password": reviewrig.PASSWORD})
     token = re.search(r'class="token">([^<]+)<', visitor.get("/account/").text)
     assert token is not None
 
@@ -312,9 +402,9 @@ def test_site_works_below_a_path(tmp_path: Path) -> None:
         assert "Path=/cams" in Visitor(site.port).get("/cams/login/").headers["Set-Cookie"]
 
 
-def test_site_works_below_a_path_that_the_web_server_tells(site: Site) -> None:
+def test_site_works_below_a_path_that_the_web_server_tells(proxied: Site) -> None:
     """X-Forwarded-Prefix of a trusted web server."""
-    text = site.visitor().get("/alarms/", X_Forwarded_Prefix="/eyes").text
+    text = proxied.visitor().get("/alarms/", X_Forwarded_For="192.168.1.5", X_Forwarded_Prefix="/eyes").text
 
     links = re.findall(r'(?:src|href|action)="(/[^"]*)"', text)
     assert [link for link in links if not link.startswith("/eyes/")] == []

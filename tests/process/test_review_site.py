@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import sqlite3
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from testing import household
-from testing.reviewrig import Visitor
+from testing.reviewrig import PASSWORD, Visitor
 from testing.reviewsite import MP4, NOON, Site, running
 from testing.waiting import until
 
@@ -49,16 +51,126 @@ def test_list_shows_every_row_once_over_its_pages(site: Site) -> None:
     assert seen == [row[0] for row in expected]
 
 
+def test_visits_are_listed_once_over_their_pages(site: Site) -> None:
+    """The page and the interface show the same visits, newest first, with pictures that are there."""
+    visitor, listed, before = site.visitor(), [], ""
+    for _ in range(20):
+        page = visitor.get(f"/api/v1/visits/?limit=7&before={before}").json()
+        listed += page["visits"]
+        before = page["next"]
+        if not before:
+            break
+    expected = site.query("SELECT id, pictures FROM camalert_visit ORDER BY began_utc DESC, id DESC")
+    assert [(visit["id"], visit["pictures"]) for visit in listed] == expected
+    shown = visitor.get("/?review=all").text
+    assert [int(found) for found in re.findall(r'id="visits-(\d+)"', shown)] == [row[0] for row in expected][:40]
+    rest = visitor.get(re.search(r'data-more="([^"]+)"', shown)[1].replace("&amp;", "&")).text  # type: ignore[index]
+    assert [int(found) for found in re.findall(r'id="visits-(\d+)"', rest)] == [row[0] for row in expected][40:80]
+    assert visitor.get("/visits/?camera=Garage").headers["Location"] == "/?camera=Garage"
+
+    garage = visitor.get("/api/v1/visits/?camera=+garage&day=2026-11-22").json()["visits"]
+    assert garage
+    assert all(visit["camera"] == "Garage" and visit["began"].startswith("2026-11-22") for visit in garage)
+    one = visitor.get(f"/api/v1/visits/{garage[0]['id']}/").json()
+    assert len(one["alerts"]) == one["pictures"]
+    assert visitor.thumbnail(one["thumbnail"]).status == 200
+    assert one["page"] == f"/visits/{one['id']}/"
+    assert visitor.get(one["page"]).text.count('<li class="shot') == one["pictures"]
+    assert f'/visits/{one["id"]}/?review=all"' in visitor.get(f"/alarms/{one['best_alert']}/").text
+    assert visitor.get("/api/v1/visits/99999/").status == 404
+
+
+def test_visit_says_for_each_target_whether_it_was_told_or_why_not(site: Site) -> None:
+    """On an alarm's page and in the interface; whatever stands in a reason is text."""
+    [(visit, alert)] = site.query("SELECT id, best_alert FROM camalert_visit WHERE camera = 'Garage' LIMIT 1")
+    home = site.home()
+    for target, state, reason, sent_utc in (
+        ("phone", "sent", "", 1_795_000_000.0), ("door", "silent", "cool-down until 14:05 <b>", None),
+        ("mail", "given_up", "550 no such user", None), ("mqtt", "waiting", "connection refused", None),
+    ):  # fmt: skip
+        home.connection.execute(
+            "INSERT INTO camalert_outbox (key, target, event, camera, known_as, visit, alert, at_utc, created_utc,"
+            " due_utc, tries, state, reason, priority, score, message, sent_utc)"
+            " VALUES (?, ?, 'visit', 'Garage', 'garage', ?, ?, 0, 0, NULL, 1, ?, ?, 'normal', 0.9, '', ?)",
+            (target, target, visit, alert, state, reason, sent_utc),
+        )
+    home.close()
+    visitor = site.visitor()
+
+    told = visitor.get(f"/api/v1/visits/{visit}/").json()["told"]
+    text = visitor.get(f"/alarms/{alert}/").text
+    assert "not told: cool-down until 14:05 &lt;b&gt;" in visitor.get(f"/visits/{visit}/").text
+
+    assert [(row["target"], row["state"], row["reason"]) for row in told] == [
+        ("phone", "sent", ""), ("door", "silent", "cool-down until 14:05 <b>"),
+        ("mail", "given_up", "550 no such user"),
+        ("mqtt", "waiting", "connection refused"),
+    ]  # fmt: skip
+    assert told[0]["sent"].startswith("2026-11-")
+    assert "last sent" in visitor.get("/status/live/").text
+    for sentence in (
+        f"told at {told[0]['sent']}", "not told: cool-down until 14:05 &lt;b&gt;", "given up: 550 no such user",
+        "not sent yet: connection refused",
+    ):  # fmt: skip
+        assert sentence in text
+
+
+def test_owner_switches_messages_off_and_on_from_the_page_of_visits(site: Site) -> None:
+    """What is switched is shown there with who did it, for all cameras and for one; nonsense changes nothing."""
+    visitor = site.visitor()
+
+    def switch(**fields: str) -> str:
+        assert visitor.post("/visits/switch/", fields, page="/").status == 302
+        return visitor.get("/").text
+
+    assert "<strong>Armed</strong>" in visitor.get("/").text
+    assert "<strong>Disarmed</strong>" in switch(kind="armed", value="off")
+    assert "<strong>Armed</strong>" in switch(kind="armed", value="on")
+    assert re.search(r"<strong>Snoozed</strong> until [0-9 :-]+ by anna", switch(kind="snooze", seconds="3600"))
+    assert "<strong>Armed</strong>" in switch(kind="snooze", seconds="0")
+    assert "Garage: snoozed until" in switch(kind="snooze", seconds="60", camera="Garage")
+    assert "<strong>at home</strong>" in switch(kind="presence", value="home")
+    assert "Nobody is at home" in switch(kind="presence", value="away")
+    assert "snooze for 0" in switch(kind="snooze", seconds="99999999")
+    assert "cannot be switched" in switch(kind="armed", value="perhaps")
+    told = visitor.get("/api/v1/switches/").json()
+    assert (told["armed"], list(told["snoozed"]), told["presence"]) == ({"": True}, ["garage"], "away")
+    assert switch(kind="snooze", seconds="0")
+
+
+def test_page_of_one_camera_switches_what_holds_for_it(site: Site) -> None:
+    """One stays on it; a snooze of all cameras is ended as that; who is armed while all are not is named."""
+    visitor, page = site.visitor(), "/?camera=Garage"
+
+    def switch(**fields: str) -> str:
+        assert visitor.post("/visits/switch/?camera=Garage", fields, page=page).headers["Location"] == page
+        return visitor.get(page).text
+
+    assert "End the snooze of all cameras" in switch(kind="snooze", seconds="3600")
+    assert "End the snooze</button>" in switch(kind="snooze", seconds="7200", camera="Garage")
+    assert 'name="camera" value="Garage"><button class="plain" name="seconds" value="0"' in visitor.get(page).text
+    assert "<strong>Armed</strong> for Garage." in switch(kind="snooze", seconds="0")
+    switch(kind="armed", value="off")
+    switch(kind="armed", value="on", camera="Garage")
+    for everything in ("/", "/status/live/"):
+        assert re.search(r"Disarmed.* Garage: armed\.", visitor.get(everything).text)
+    switch(kind="armed", value="on")
+
+
 @pytest.mark.parametrize(
     ("query", "condition"),
     [
         ("camera=Garage", "camera = 'Garage'"),
+        ("camera=+garden++GATE", "camera = 'Garden gate'"),
         ("day=2026-11-21", "timestamp LIKE '2026-11-21%'"),
         ("outcome=nobody", "outcome = 'nobody'"),
+        ("object=person", "outcome = 'person'"),
+        ("object=vehicle", "camera = 'nothing'"),
         ("outcome=pending", "alert_id IN (SELECT alert_id FROM camalert_pending)"),
         ("score=90", "best_score >= 0.9"),
         ("review=done", "reviewed_utc IS NOT NULL"),
         ("camera=Garage&review=new&score=50", "camera = 'Garage' AND reviewed_utc IS NULL AND best_score >= 0.5"),
+        ("camera=(unnamed)", "camera = ''"),
         ("camera=%22%3E%3Cscript%3E", "camera = 'nothing'"),
     ],
 )
@@ -70,6 +182,34 @@ def test_list_filters(site: Site, query: str, condition: str) -> None:
         f"SELECT alert_id FROM camalert_alert WHERE {condition} ORDER BY timestamp DESC, alert_id DESC"
     )
     assert [row["id"] for row in found] == [row[0] for row in expected]
+
+
+def test_animal_is_named_and_found_also_where_it_does_not_count(site: Site) -> None:
+    """What counted is on the picture, what else was seen on its page, and both can be asked for."""
+    home = site.home()
+    car = '[{"x": 1, "y": 2, "width": 3, "height": 4, "score": 0.7, "kind": "car"}]'
+    dog, _ = home.add("Kennel", NOON, household.tiny()[1])
+    home.connection.execute(
+        "UPDATE camalert_alert SET outcome = 'person', objects = 'person,dog', others = ?, people = ?"
+        " WHERE alert_id = ?",
+        (car, car.replace("car", "dog"), dog),
+    )
+    home.close()
+    visitor = site.visitor()
+
+    for name in ("dog", "animal", "person", "car", "vehicle"):
+        rows = visitor.get(f"/api/v1/alarms/?camera=Kennel&object={name}").json()["rows"]
+        assert [(row["id"], row["objects"]) for row in rows] == [(dog, ["person", "dog"])], name
+    assert visitor.get("/api/v1/alarms/?camera=Kennel&object=cat").json()["rows"] == []
+    row = visitor.get(f"/api/v1/alarms/{dog}/").json()
+    assert [[box["kind"] for box in row[boxes]] for boxes in ("people", "others")] == [["dog"], ["car"]]
+    page, grid = visitor.get(f"/alarms/{dog}/").text, visitor.get("/alarms/?camera=Kennel&object=dog").text
+    assert re.search("<h2>([^<]*)<", page)[1] == "A person and a dog"
+    assert re.search(r"Also seen</dt><dd>car .*70 %", page)
+    assert "<option selected>dog</option>" in grid
+    assert 'select name="object"' not in visitor.get("/alarms/").text, (
+        "where people alone are asked for there is no choice"
+    )
 
 
 def test_live_tells_what_is_new_changed_and_gone(site: Site) -> None:
@@ -140,12 +280,65 @@ def test_alarm_page_shows_all_that_is_known(site: Site) -> None:
         assert part in text, part
 
 
+def test_alarm_page_says_how_its_mail_was_read(site: Site) -> None:
+    """Which label, address or block decided what; a name of the owner's since then; nothing where it is not known."""
+    home = site.home()
+    alert, _ = home.add("Garage", NOON, household.tiny()[0])
+    other, _ = home.add("Garage", NOON, household.tiny()[0])
+    reasons = [["camera", "IPC <3>", "the label Alarm Device Name"], ["event", "motion", "the words motion detected"]]
+    put = "UPDATE camalert_mail SET reasons = ? WHERE id = (SELECT mail FROM camalert_alert WHERE alert_id = ?)"
+    home.connection.execute(put, (json.dumps(reasons), alert))
+    home.connection.execute(put, ('{"a": [1', other))
+    home.close()
+    visitor = site.visitor()
+
+    text = visitor.get(f"/alarms/{alert}/").text
+    answer = visitor.get(f"/api/v1/alarms/{alert}/").json()
+
+    for part in ("How the mail was read", "IPC &lt;3&gt;", "by the label Alarm Device Name; it is called Garage now"):
+        assert part in text, part
+    assert "by the words motion detected</span>" in text
+    assert answer["reasons"][1] == {"what": "event", "taken": "motion", "rule": "the words motion detected"}
+    assert "How the mail was read" not in visitor.get(f"/alarms/{other}/").text
+    assert visitor.get(f"/api/v1/alarms/{other}/").json()["reasons"] == []
+
+
+def test_what_could_not_be_examined_is_listed_with_the_reason(site: Site) -> None:
+    """Pictures and clips, beside the kept mails: with their camera, in words, and the clip to be downloaded."""
+    home = site.home()
+    alert, _ = home.add("Garage", NOON, household.tiny()[2])
+    home.connection.execute(
+        "UPDATE camalert_alert SET outcome = 'failed', reason = 'the picture <is> damaged' WHERE alert_id = ?", (alert,)
+    )
+    clip = home.connection.execute(
+        "INSERT INTO camalert_clip (mail, name, kind, bytes, subject, timestamp, camera, event, received_utc, state,"
+        " reason, clip) SELECT mail, 'a.mp4', 'mp4', 3, '', '2026-11-22 12:00:00', 'old name', '', 0, 'failed',"
+        " 'its codec AV1 has no decoder here', x'000000' FROM camalert_alert WHERE alert_id = ?",
+        (alert,),
+    ).lastrowid
+    home.close()
+    visitor = site.visitor()
+
+    text = visitor.get("/kept/").text
+    found = visitor.get("/api/v1/kept/").json()
+
+    for part in ("the picture &lt;is&gt; damaged", f'href="/alarms/{alert}/', "its codec AV1 has no decoder here",
+                 f'href="/clips/{clip}?download"', "Kept mails"):  # fmt: skip
+        assert part in text, part
+    assert [(one["id"], one["camera"], one["reason"]) for one in found["clips"]] == [
+        (clip, "Garage", "its codec AV1 has no decoder here")
+    ]
+    assert (alert, "the picture <is> damaged") in [(one["id"], one["reason"]) for one in found["pictures"]]
+    later = visitor.get("/kept/?before=1").text
+    assert "the picture &lt;is&gt; damaged" not in later
+
+
 def test_alarm_of_another_program_is_shown(site: Site) -> None:
     """A row without facts has a picture and a subject, and nothing breaks."""
     visitor = site.visitor()
 
     assert "by hand" in visitor.get(f"/alarms/{site.rows.foreign}/").text
-    assert visitor.get(f"/alarms/{site.rows.foreign}/thumbnail").headers["Content-Type"] == "image/jpeg"
+    assert visitor.thumbnail(f"/alarms/{site.rows.foreign}/thumbnail").headers["Content-Type"] == "image/jpeg"
 
 
 def test_detection_outlives_its_alert(site: Site) -> None:
@@ -209,21 +402,22 @@ def test_mark_holds_for_alarm_and_detection(site: Site) -> None:
     assert site.query("SELECT mark FROM camalert_detect WHERE detect_id = ?", detection) == [(None,)]
 
 
-def test_deletion_takes_alarm_detection_and_small_pictures(site: Site) -> None:
-    """Nothing of a deleted picture stays behind."""
+def test_deletion_takes_alarm_detection_and_thumbnails(site: Site) -> None:
+    """Nothing of a deleted picture is left but what the bin keeps, until that is emptied; or all of it comes back."""
     home = site.home()
     pairs = [home.add("Terrace", NOON, household.tiny()[3]) for _ in range(45)]
     home.close()
     visitor = site.visitor()
     alert, detection = pairs[0]
-    assert visitor.get(f"/alarms/{alert}/thumbnail").status == 200
+    assert visitor.thumbnail(f"/alarms/{alert}/thumbnail").status == 200
 
     answer = visitor.send("/api/v1/alarms/delete/", {"ids": [pair[0] for pair in pairs]})
 
-    assert answer.json() == {"deleted": 45}
+    number = answer.json()["deletion"]
+    assert answer.json() == {"deleted": 45, "deletion": number}
     assert visitor.get(f"/alarms/{alert}/").status == 404
     assert visitor.get(f"/people/{detection}/picture").status == 404
-    assert visitor.get(f"/alarms/{alert}/thumbnail").status == 404
+    assert visitor.thumbnail(f"/alarms/{alert}/thumbnail").status == 404
     ids = ",".join(str(pair[1]) for pair in pairs)
     assert site.query(f"SELECT count(*) FROM alerts_detect WHERE id IN ({ids})") == [(0,)]
     cache = sqlite3.connect(site.folder / "review" / "thumbnails.sqlite3")
@@ -231,14 +425,126 @@ def test_deletion_takes_alarm_detection_and_small_pictures(site: Site) -> None:
         0,
     )
     cache.close()
+    deleted = [row for row in visitor.get("/api/v1/bin/").json()["pictures"] if row["deletion"] == number]
+    assert sorted(row["alert_id"] for row in deleted) == [pair[0] for pair in pairs]
+    assert visitor.get(deleted[0]["picture"]).headers["Content-Type"] == "image/jpeg"
+    assert visitor.thumbnail(f"/bin/{deleted[0]['id']}/thumbnail").status == 200
+    assert "45 pictures" in visitor.get("/bin/").text
+    first = {"ids": [deleted[0]["id"]]}
+    assert visitor.send("/api/v1/bin/remove/", first).json() == {"deleted": 1}
+    assert visitor.get(deleted[0]["picture"]).status == 404
+    back = visitor.send("/api/v1/bin/restore/", {"deletion": number}).json()
+    assert back["restored"] == 44
+    assert visitor.get(f"/alarms/{deleted[1]['alert_id']}/").status == 200
+    assert visitor.get(f"/people/{deleted[1]['detect_id']}/picture").status == 200
+    again = {"ids": [row["alert_id"] for row in deleted[1:]]}
+    assert visitor.send("/api/v1/alarms/delete/", again).json()["deleted"] == 44
+    visitor.post("/bin/act/", {"action": "empty"})
+    assert visitor.get("/api/v1/bin/").json() == {"pictures": []}
 
 
-def test_small_picture_of_a_row_that_is_gone_is_forgotten(tmp_path: Path) -> None:
+def test_visit_is_changed_with_all_of_its_pictures(site: Site) -> None:
+    """Reviewed, flagged, deleted and restored; what is to review is counted in the menu of every page."""
+    home = site.home()
+    pairs = [home.add("Porch", NOON + datetime.timedelta(seconds=10 * at), household.tiny()[3]) for at in range(3)]
+    home.group()
+    home.close()
+    alerts = [pair[0] for pair in pairs]
+    visitor = site.visitor()
+    [visit] = visitor.get("/api/v1/visits/?camera=Porch").json()["visits"]
+    own = {"ids": [visit["id"]]}
+
+    def to_review() -> int:
+        return int(re.search(r'id="to-review"[^>]*>(\d*)<', visitor.get("/status/").text)[1] or 0)  # type: ignore[index]
+
+    before = to_review()
+    assert f'id="visits-{visit["id"]}"' in visitor.get("/?camera=Porch").text
+    done = visitor.send("/api/v1/visits/change/", {**own, "reviewed": True}).json()
+    assert (done["changed"], sorted(done["pictures"]), done["to_review"]) == (1, alerts, str(before - 1))
+    assert to_review() == before - 1
+    assert visitor.get(f"/api/v1/visits/{visit['id']}/").json()["reviewed"]
+    assert f'id="visits-{visit["id"]}"' not in visitor.get("/?camera=Porch").text
+    assert f'id="visits-{visit["id"]}"' in visitor.get("/?camera=Porch&review=done").text
+    assert visitor.send("/api/v1/alarms/change/", {"ids": alerts[:1], "reviewed": False}).json() == {"changed": 1}
+    assert to_review() == before
+
+    flagged = visitor.send("/api/v1/visits/change/", {**own, "mark": "not a person"}).json()
+    assert sorted(flagged["pictures"]) == alerts
+    marks = "SELECT DISTINCT mark FROM camalert_detect WHERE camera = 'Porch'"
+    assert site.query(marks) == [("not a person",)]
+    assert to_review() == before - 1
+    gone = visitor.send("/api/v1/visits/delete/", own).json()
+    assert (gone["deleted"], gone["pictures"]) == (1, 3)
+    assert visitor.get(f"/visits/{visit['id']}/").status == 404
+    assert visitor.send("/api/v1/bin/restore/", {"deletion": gone["deletion"]}).json()["restored"] == 3
+    back = visitor.get(f"/api/v1/visits/{visit['id']}/").json()
+    assert [row["alert_id"] for row in back["alerts"]] == alerts
+    assert back["best_alert"] == visit["best_alert"]
+    assert visitor.send("/api/v1/visits/delete/", own).json()["deleted"] == 1
+    visitor.post("/bin/act/", {"action": "empty"})
+
+
+def test_list_of_visits_works_without_a_script(site: Site) -> None:
+    """Review, flag, download and delete by a form, and everything in a filter by one button."""
+    home = site.home()
+    for hour in range(3):
+        home.add("Cellar", NOON - datetime.timedelta(hours=hour), household.tiny()[2])
+    home.group()
+    home.close()
+    visitor = site.visitor()
+    visits = [visit["id"] for visit in visitor.get("/api/v1/visits/?camera=Cellar").json()["visits"]]
+    chosen = {"id": ",".join(map(str, visits[:2])), "query": "camera=Cellar"}
+
+    assert visitor.post("/visits/selected/", {**chosen, "action": "reviewed"}).headers["Location"] == "/?camera=Cellar"
+    assert "2 visits marked as reviewed." in visitor.get("/").text
+    archive = zipfile.ZipFile(visitor.post("/visits/selected/", {**chosen, "action": "zip"}).stream())
+    assert len(archive.namelist()) == 3
+    visitor.post("/visits/selected/", {**chosen, "action": "not a person"})
+    assert "2 visits flagged: not a person." in visitor.get("/").text
+    assert visitor.post("/visits/selected/", {"action": "reviewed"}).status == 302
+    assert "Select some visits first." in visitor.get("/").text
+    visitor.post("/visits/reviewed/", {"camera": "Cellar"})
+    assert site.query("SELECT count(*) FROM camalert_visit WHERE camera = 'Cellar' AND unreviewed > 0") == [(0,)]
+    chosen["id"] = ",".join(map(str, visits))
+    assert visitor.post("/visits/selected/", {**chosen, "action": "delete"}).status == 302
+    assert "3 visits deleted" in visitor.get("/").text
+    assert site.query("SELECT count(*) FROM camalert_visit WHERE camera = 'Cellar'") == [(0,)]
+    visitor.post("/bin/act/", {"action": "empty"})
+
+
+def test_list_of_visits_keeps_itself_up_to_date(site: Site) -> None:
+    """What is new, what looks different, what is gone, and how many are to review."""
+    home = site.home()
+    home.add("Ramp", NOON, household.tiny()[2])
+    home.group()
+    visitor = site.visitor()
+    [old] = visitor.get("/api/v1/visits/?camera=Ramp").json()["visits"]
+    shown = f"{old['id']}=0/new//9,999999=1/new//1"
+
+    def live(after: int, body: str) -> dict[str, Any]:
+        token = visitor.form_token("/account/")
+        answer = visitor.ask("POST", f"/visits/live/?camera=Ramp&after={after}", body.encode(), X_CSRFToken=token)
+        return answer.json()
+
+    home.add("Ramp", NOON + datetime.timedelta(hours=1), household.tiny()[3])
+    home.group()
+    home.close()
+    news = live(old["id"], shown)
+
+    assert news["count"] == 1
+    assert "Ramp" in news["added"]
+    assert list(news["changed"]) == [str(old["id"])]
+    assert news["gone"] == [999999]
+    assert news["to_review"].isdigit()
+    assert live(news["newest"], "")["count"] == 0
+
+
+def test_thumbnail_of_a_row_that_is_gone_is_forgotten(tmp_path: Path) -> None:
     """The service's limits and other programs delete rows without telling the site."""
     with running(tmp_path) as site:
         row = site.rows.nobody
-        assert site.visitor().get(f"/alarms/{row}/thumbnail").status == 200
-        assert site.visitor().get(f"/alarms/{site.rows.foreign}/thumbnail").status == 200
+        assert site.visitor().thumbnail(f"/alarms/{row}/thumbnail").status == 200
+        assert site.visitor().thumbnail(f"/alarms/{site.rows.foreign}/thumbnail").status == 200
         home = site.home()
         home.connection.execute("DELETE FROM alerts_alert WHERE id = ?", (row,))
         home.close()
@@ -250,11 +556,11 @@ def test_small_picture_of_a_row_that_is_gone_is_forgotten(tmp_path: Path) -> Non
             finally:
                 cache.close()
 
-        until(lambda: kept() == [site.rows.foreign], lambda: f"small pictures of {kept()} are kept")
+        until(lambda: kept() == [site.rows.foreign], lambda: f"thumbnails of {kept()} are kept")
 
 
 def test_form_works_without_a_script(site: Site) -> None:
-    """Mark, download, and delete after a page that asks."""
+    """Mark, flag, download, and delete into the bin."""
     home = site.home()
     ids = [home.add("Terrace", NOON, household.tiny()[4])[0] for _ in range(2)]
     home.close()
@@ -265,13 +571,13 @@ def test_form_works_without_a_script(site: Site) -> None:
         "/alarms/?camera=Terrace"
     )
     archive = zipfile.ZipFile(visitor.post("/alarms/selected/", {**chosen, "action": "zip"}).stream())
-    asked = visitor.post("/alarms/selected/", {**chosen, "action": "delete"})
     assert len(archive.namelist()) == 3
-    assert "Delete 2 pictures?" in asked.text
-    assert visitor.get(f"/alarms/{ids[0]}/").status == 200
+    visitor.post("/alarms/selected/", {**chosen, "action": "missed a person"})
+    assert visitor.get(f"/api/v1/alarms/{ids[0]}/").json()["mark"] == "missed a person"
 
-    visitor.post("/alarms/selected/", {**chosen, "action": "delete", "sure": "yes"})
+    visitor.post("/alarms/selected/", {**chosen, "action": "delete"})
 
+    assert "2 pictures deleted; the bin keeps them for a day." in visitor.get("/alarms/").text
     assert visitor.get(f"/alarms/{ids[0]}/").status == 404
 
 
@@ -320,11 +626,19 @@ def test_deletion_does_not_wait_for_ever_for_the_database(site: Site) -> None:
 # --- other pages ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/cameras/", "/test/", "/status/", "/account/", "/admin/", "/admin/alerts/alert/",
-                                  "/admin/alerts/detect/", "/api/v1/cameras/"])  # fmt: skip
+@pytest.mark.parametrize("path", ["/cameras/", "/cameras/set-up/", "/status/", "/account/", "/admin/",
+                                  "/admin/alerts/alert/", "/admin/alerts/detect/", "/api/v1/cameras/"])  # fmt: skip
 def test_page_is_there(site: Site, path: str) -> None:
     """Each page opens, also while the service itself does not run."""
     assert site.visitor().get(path).status == 200
+
+
+def test_site_alone_says_that_the_service_does_not_run(site: Site) -> None:
+    """Every open page asks for it now and then."""
+    found = site.visitor().get("/alive/").json()
+
+    assert found["health"] == "unknown"
+    assert found["message"]
 
 
 def test_admin_deletes_but_adds_nothing(site: Site) -> None:
@@ -340,19 +654,55 @@ def test_admin_deletes_but_adds_nothing(site: Site) -> None:
     assert site.query("SELECT count(*) FROM camalert_alert WHERE alert_id = ?", alert) == [(0,)]
 
 
+def test_invented_names_push_no_camera_off_the_pages(site: Site) -> None:
+    """A stranger's thousand names are newer than the loft, which has mailed for months."""
+    home = site.home()
+    row = "INSERT INTO camalert_camera VALUES (?, ?, ?, 'alarm', ?, ?, 1, 0)"
+    home.connection.execute(row, ("Loft", 1.0, 2.0, "192.168.1.20", 500))
+    invented = [(f"invented {number}", 1.0, 3e9 + number, "192.168.1.66", 1) for number in range(1000)]
+    home.connection.executemany(row, invented)
+    try:
+        assert "Loft" in site.visitor().get("/cameras/").text
+        assert "Loft" in site.visitor().get("/alarms/").text
+    finally:
+        home.connection.execute("DELETE FROM camalert_camera WHERE name = 'Loft' OR name LIKE 'invented %'")
+        home.close()
+
+
 def test_cameras_page_shows_days_and_settings(site: Site) -> None:
     """Each camera that mailed is there, with what holds for it."""
     text = site.visitor().get("/cameras/").text
 
     for name in household.CAMERAS:
         assert name in text
-    assert "Counts as a person from" in text
+    assert "<dt>Counts as a person from</dt><dd>50 % (default)</dd>" in text
+
+
+def test_camera_without_a_name_has_a_heading_and_a_list_of_its_own(tmp_path: Path) -> None:
+    """Its card leads to its alarms and to no others, and the filter offers it."""
+    with running(tmp_path) as site:
+        home = site.home()
+        row, _ = home.add("", NOON, household.tiny()[0])
+        home.connection.execute(
+            "INSERT OR IGNORE INTO camalert_camera SELECT '', first_seen_utc, last_seen_utc, last_kind, last_peer,"
+            " mails, alerts, detections FROM camalert_camera LIMIT 1"
+        )
+        home.close()
+        text = site.visitor().get("/cameras/").text
+
+        assert '<a href="/cameras/(unnamed)/">Unnamed camera</a>' in text
+        assert site.visitor().get("/cameras/(unnamed)/").status == 200
+        assert 'href="/alarms/?camera=%28unnamed%29">Its alarms</a>' in text
+        shown = site.visitor().get("/alarms/?camera=%28unnamed%29").text
+        assert set(shown_ids(shown)) == {row, site.rows.foreign}
+        assert "<option selected>(unnamed)</option>" in shown
+        assert "<option>(unnamed)</option>" in site.visitor().get("/alarms/").text
 
 
 def test_token_lets_a_program_in(site: Site) -> None:
     """It is shown once, works without cookies and forms, and ends when it is removed."""
     visitor = site.visitor()
-    visitor.post("/account/tokens/", {"name": "home automation"})
+    visitor.post("/account/tokens/", {"name": "home automation", "scope": "review", "password": PASSWORD})
     text = visitor.get("/account/").text
     token = re.search(r'class="token">([^<]+)<', text)
     remove = re.search(r'action="(/account/tokens/\d+/remove/)"', text)

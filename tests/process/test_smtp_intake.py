@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -17,8 +18,13 @@ from testing import mails, pictures
 from testing.smtprig import SmtpRig
 from testing.waiting import until
 
-from camalert.config import Config, Intake, Listen, Pool, Smtp
-from camalert.messages import Stop, StoreCode, Stored
+from camalert.config.schema import Config, Intake, Listen, Notify, Pool, Smtp
+from camalert.intake.smtp import process as smtp_process
+from camalert.ipc.messages import Stop, StoreCode, Stored
+from camalert.ipc.records import NoteRecord
+from camalert.notify.channel import open_channel
+from camalert.notify.message import Message
+from camalert.store.notes import words_shared
 
 MIB = 1 << 20
 ANONYMOUS_LIMIT_BYTES = 60 * MIB
@@ -59,6 +65,38 @@ def test_writers_answer_decides_the_reply(code: StoreCode | None, reply: int) ->
             until(lambda: any(b"was not stored" in note for note in rig.notes), "a note", 10)
         else:
             assert not any(b"was not stored" in note for note in rig.notes)
+
+
+def test_message_of_our_own_that_comes_back_is_refused_for_good() -> None:
+    """A mail target whose way leads here: it would be an alarm with a person, and so the next message."""
+    with answering(StoreCode.STORED) as rig:
+        url = f"smtp://127.0.0.1:{rig.port()}/?to=me@home.example&from=cams@home.example&tls=none"
+        channel = open_channel(Notify("mail", url=url)).channel
+        told = Message(
+            "5f0e", "visit", "Garage", "Somebody at Garage", "14:02", 0.0, "normal", {}, pictures.unique_jpeg(1)
+        )
+
+        answer = channel.send(told)
+
+        assert (answer.code, "5.4.6" in answer.reason) == ("given_up", True)
+        assert rig.stores == []
+        until(lambda: any(b"own_message_refused" in note for note in rig.notes), "a note", 10)
+
+
+def test_reason_of_the_writer_reaches_the_owner() -> None:
+    """Not every fault of the database is a lock; the reason is read before another mail takes the slot."""
+    config = replace(CONFIG, intake=Intake(wait_seconds=30.0))
+    with SmtpRig(config, answer=lambda _: None) as rig, contextlib.ExitStack() as stack:
+        slots = config.pool.intake_slots + 1
+        for number in range(slots + 1):
+            stack.enter_context(data_of(rig)).sendall(alarm(number) + b"\r\n.\r\n")
+        until(lambda: len(rig.stores) == slots, "all slots are taken, and a mail waits for one", 20)
+        for store in rig.stores[:slots]:
+            rig.pool.write_refusal(store.slot, "the disk caught fire")
+            rig.reply(store, StoreCode.BUSY)
+        until(
+            lambda: sum(b"the disk caught fire" in note for note in rig.notes) == slots, "each is told the reason", 20
+        )
 
 
 def test_slot_stays_leased_until_its_stored_comes() -> None:
@@ -139,10 +177,10 @@ def test_test_mail_is_a_sign_of_life_without_a_row() -> None:
     """It is answered 250, never stored, and noted."""
     with SmtpRig(CONFIG) as rig:
         code, _ = mails.deliver(rig.port(), b"Subject: Test message\r\n\r\nIf you receive this e-mail, it works.\r\n")
-        note = json.loads(until(lambda: rig.notes, "a note")[0])
+        note = NoteRecord.decode(until(lambda: rig.notes, "a note")[0])
 
     assert code == 250
-    assert (note["event"], note["pictures"], rig.stores) == ("test_mail", 0, [])
+    assert (note.event, note.pictures, rig.stores) == ("test_mail", 0, [])
 
 
 def test_drain_finishes_the_mail_under_way_and_sends_idle_sessions_away() -> None:
@@ -263,3 +301,53 @@ def test_hostile_words_harm_nothing() -> None:
         assert mails.deliver(rig.port(), hostile + b"\r\n\r\n" + b"--" * 500)[0] == 250
         assert mails.deliver(rig.port(), alarm())[0] == 250
         assert len(rig.mails) == 1
+
+
+def test_camera_has_one_name_in_rows_and_notes() -> None:
+    """A mail without a name is stored and told under the word of its addresses, or under its address."""
+    with answering(StoreCode.STORED) as rig:
+        for number, sender in enumerate(("shed@home.lan", "alarm@home.lan")):
+            mail = mails.alarm([pictures.unique_jpeg(number)], "Snapshot")
+            assert mails.deliver(rig.port(), mail, sender=sender)[0] == 250
+        until(lambda: len([note for note in rig.notes if b"mail_stored" in note]) == 2, "both notes", 10)
+
+        assert [mail.words.camera for mail in rig.mails] == ["shed", "127.0.0.1"]
+        told = [json.loads(note)["camera"] for note in rig.notes if b"mail_stored" in note]
+        assert told == ["shed", "127.0.0.1"]
+
+
+def test_names_are_written_as_the_database_has_them() -> None:
+    """After a restart a camera goes on under the name it had, and a word that was shared names nobody."""
+    with answering(StoreCode.STORED) as rig:
+        rig.channel.send(words_shared(["anna"], ["Shed"]))
+        for number, sender in enumerate(("shed@home.lan", "anna@home.lan")):
+            mail = mails.alarm([pictures.unique_jpeg(number)], "Snapshot")
+            assert mails.deliver(rig.port(), mail, sender=sender)[0] == 250
+
+        assert [mail.words.camera for mail in rig.mails] == ["Shed", "127.0.0.1"]
+
+
+def test_connection_that_was_accepted_as_the_drain_begins_is_served() -> None:
+    """It is no session yet, and its camera has heard nothing: it is greeted, not dropped."""
+    served: list[asyncio.BaseTransport] = []
+
+    class Greets(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            served.append(transport)
+
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Greets, "127.0.0.1", 0)
+        process = object.__new__(smtp_process._Process)
+        process._servers = [server]
+        address = server.sockets[0].getsockname()
+        with socket.create_connection(address), server.sockets[0].dup() as listening:
+            loop._accept_connection(Greets, listening, server=server)  # type: ignore[attr-defined]
+            await process._accept_no_more()
+            for transport in served:
+                transport.close()
+            await asyncio.sleep(0)
+
+    asyncio.run(play())
+
+    assert len(served) == 1

@@ -18,15 +18,27 @@ from typing import TypeVar
 import pytest
 from testing.storerig import JPEG, LAYOUT, SlotFiller
 
-from camalert import child
-from camalert.channel import ParentChannel, pair
-from camalert.config import Config
+from camalert.config.schema import Config
 from camalert.errors import ChannelClosed, Exit
-from camalert.messages import Held, Lend, Loaded, Message, Outcome, Ping, Pong, Ready, Stop, Store, StoreCode, Stored
-from camalert.pool import Pool
-from camalert.store.courtesy import Courtesy
-from camalert.store.verify import verify
-from camalert.store.walindex import WalIndex
+from camalert.ipc import child, needs
+from camalert.ipc.channel import ParentChannel, pair
+from camalert.ipc.messages import (
+    Held,
+    Lend,
+    Loaded,
+    Message,
+    Outcome,
+    Ping,
+    Pong,
+    Ready,
+    Stop,
+    Store,
+    StoreCode,
+    Stored,
+)
+from camalert.ipc.pool import Pool
+from camalert.store.sqlite.verify import verify
+from camalert.store.sqlite.wal import Courtesy, WalIndex
 
 LIMIT_S = 60.0
 Kind = TypeVar("Kind", bound=Message)
@@ -38,7 +50,10 @@ class WriterProcess:
     def __init__(self, config: Config, pool: Pool) -> None:
         self.channel: ParentChannel
         self.channel, child_socket = pair()
-        orders = child.Orders("writer", "camalert.writer:main", config, os.getpid(), pool.name, pool.layout)
+        row = needs.of(needs.WRITER, config)
+        orders = child.Orders(
+            "writer", "camalert.store.process:main", config, os.getpid(), pool.name, pool.layout, needs=row
+        )
         self.process: SpawnProcess = get_context("spawn").Process(target=child.run, args=(orders, child_socket))
         self.process.start()
         child_socket.close()

@@ -49,7 +49,7 @@ def test_clock_that_jumps_loses_nothing_and_keeps_the_order(faulted: FaultedServ
     years = [datetime.datetime.fromisoformat(timestamp).year for _, timestamp in rows]
     assert years[0] == 1970
     assert years[3] == 2107
-    assert not faulted.find("child_ended")
+    assert not faulted.find("child_exited")
     assert not faulted.find("supervisor_stalled"), "deadlines do not follow the clock on the wall"
 
 

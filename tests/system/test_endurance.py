@@ -1,4 +1,4 @@
-"""The short forms of the two tests that run as long as one likes: `tests/crash.py` and `tests/soak.py`."""
+"""The short forms of the tests that run as long as one likes: `tests/crash.py`, `tests/soak.py`, `tests/telling.py`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import crash
 import pytest
 import soak
+import telling
 from testing.service import ServiceUnderTest
 
 
@@ -33,3 +34,13 @@ def test_many_mails_make_no_process_grow(tmp_path: Path, mails: int) -> None:
 
     assert problems == []
     assert len(samples) >= 3
+
+
+@pytest.mark.parametrize("seconds", [30, pytest.param(1800, marks=pytest.mark.full)])
+def test_each_visit_is_told_once_whoever_is_killed(tmp_path: Path, seconds: float) -> None:
+    """None is lost, and what is repeated was on its way to a receiver when a process was killed."""
+    run = telling.Run(tmp_path / "service", seed=1)
+
+    assert run.run(seconds) == []
+    assert run.sent > 0
+    assert run.kills

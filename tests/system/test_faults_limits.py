@@ -15,8 +15,8 @@ from testing import pictures
 from testing.service import ROOT, ServiceUnderTest
 from testing.waiting import until
 
-from camalert import status
 from camalert.errors import StatusError
+from camalert.status import model as status
 
 MakeService = Callable[..., ServiceUnderTest]
 STRANGER_UID = 54_321
@@ -38,8 +38,8 @@ def test_full_shared_memory_is_one_clear_line_at_the_start(make_service: MakeSer
     assert service.process is not None
     assert service.process.wait(60) == 71
     [event] = service.find("service_not_started")
-    assert "MiB of shared memory" in event["error"]
-    assert "8 MiB free" in event["error"]
+    assert "MiB of shared memory" in event["message"]
+    assert "8 MiB free" in event["message"]
 
 
 @pytest.mark.parametrize("limit", [8, 11, 24, 48])
@@ -52,9 +52,9 @@ def test_too_few_descriptors_are_one_clear_line_at_the_start(make_service: MakeS
 
     assert service.process is not None
     assert service.process.wait(60) == 71
-    [event] = (event for event in service.events() if event["event"] != "configuration_noticed")
+    [event] = (event for event in service.events() if event["event"] != "configuration_override")
     assert event["event"] == "service_not_started"
-    assert f"the system allows {limit}: raise LimitNOFILE" in event["error"]
+    assert f"the system allows {limit}: raise LimitNOFILE" in event["message"]
 
 
 def test_no_process_allowed_is_one_clear_line_at_the_start(make_service: MakeService) -> None:
@@ -69,9 +69,9 @@ def test_no_process_allowed_is_one_clear_line_at_the_start(make_service: MakeSer
 
     assert service.process is not None
     assert service.process.wait(60) == 71
-    [event] = (event for event in service.events() if event["event"] != "configuration_noticed")
+    [event] = (event for event in service.events() if event["event"] != "configuration_override")
     assert event["event"] == "service_not_started"
-    assert "no further process is allowed; raise TasksMax" in event["error"]
+    assert "no further process is allowed; raise TasksMax" in event["message"]
 
 
 def _limited(kind: int, limit: int) -> list[str]:
@@ -100,7 +100,7 @@ def test_child_that_cannot_be_started_is_tried_until_it_can(service: ServiceUnde
     try:
         service.kill("detector-1")
         [event, *_] = service.wait_for("child_not_started", child="detector-1")
-        assert "LimitNOFILE" in event["advice"]
+        assert "LimitNOFILE" in event["message"]
 
         assert service.send([pictures.person_jpeg()])[0] == 250
         assert service.count("alerts_alert") == 1

@@ -15,6 +15,7 @@ def test_hostile_pictures_are_kept_and_failed_with_their_reason(service: Service
     sent = {
         "png bomb": hostile.bomb_png(1),
         "jpeg bomb": hostile.bomb_jpeg(2),
+        "scan bomb": hostile.scan_bomb(3),
         "header only": person[:300],
         "png without data": hostile.bomb_png(3, 640, 480)[:60],
         "gif without data": b"GIF89a\x40\x01\xf0\x00" + bytes(60),
@@ -32,19 +33,30 @@ def test_hostile_pictures_are_kept_and_failed_with_their_reason(service: Service
     assert {subject: snapshot for subject, snapshot, *_ in rows} == {**sent, "a person among them": person}
     for subject, _, outcome, reason in rows:
         assert reason, subject
+        assert ("scans" in reason) == (subject == "scan bomb")
         assert outcome == ("person" if subject == "a person among them" else "failed"), (subject, reason)
-    assert not service.find("child_ended")
+    assert not service.find("child_exited")
 
 
 def test_formats_with_a_bad_name_reach_no_decoder(service: ServiceUnderTest) -> None:
-    """JPEG 2000 and EXR, even as image/jpeg, give no row and end nothing; the mail is answered."""
-    for content in (hostile.JPEG_2000, hostile.J2K_STREAM, hostile.EXR, hostile.TIFF):
-        assert service.send([content])[0] == 250
+    """EXR, even as image/jpeg, gives no row and ends nothing; the mail is answered and kept."""
+    assert service.send([hostile.EXR])[0] == 250
 
     assert service.send([pictures.cat_jpeg()])[0] == 250
     service.wait_examined()
     assert service.count("alerts_alert") == 1
-    assert not service.find("child_ended")
+    assert service.count("camalert_raw") == 1
+    assert not service.find("child_exited")
+
+
+def test_bad_files_of_formats_that_are_examined_fail_and_end_nothing(service: ServiceUnderTest) -> None:
+    """JPEG 2000 and TIFF, even as image/jpeg, have a row each and a verdict."""
+    for content in (hostile.JPEG_2000, hostile.J2K_STREAM, hostile.TIFF):
+        assert service.send([content])[0] == 250
+
+    service.wait_examined()
+    assert service.count("alerts_alert") == 3
+    assert not service.find("child_exited")
 
 
 def test_picture_too_large_for_the_decoders_memory_fails_alone(

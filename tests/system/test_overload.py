@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from testing.audit import Sent, audit
 from testing.burst import Burst
 from testing.faults import DEADLY, HANGING
 from testing.faults_service import Camera, FaultedService
+from testing.service import ServiceUnderTest
 from testing.waiting import until
 
 CONNECTIONS = 50
@@ -96,3 +98,29 @@ def test_retention_never_removes_what_is_pending(make_service: type[FaultedServi
     examined = {event["alert_id"] for event in service.find("no_person_found")}
     assert examined == set(range(1, 201))
     until(lambda: service.count("alerts_alert") == 20, "retention")
+
+
+def test_burst_of_a_stranger_removes_no_alarm_and_delays_none(make_service: Callable[..., ServiceUnderTest]) -> None:
+    """One device sends more pictures than are kept at all: the cameras keep theirs, and their next alarm goes first."""
+    service = make_service("burst", database__keep_alerts=60)
+    service.start()
+
+    def send(address: str, made: list[bytes]) -> None:
+        with smtplib.SMTP("127.0.0.1", service.port, source_address=(address, 0), timeout=60) as client:
+            assert client.sendmail("camera@home.example", ["owner@home.example"], mails.alarm(made)) == {}
+
+    for number in range(5):
+        send("127.0.0.5", [pictures.unique_jpeg(number)])
+    service.wait_examined()
+    camera = "SELECT count(*) FROM camalert_alert a JOIN camalert_mail m ON m.id = a.mail WHERE m.peer = '127.0.0.5'"
+    for burst in range(2):
+        send("127.0.0.66", [pictures.unique_jpeg(100 * burst + number, 160) for number in range(100, 160)])
+    send("127.0.0.5", [pictures.person_jpeg()])
+    until(lambda: service.query(f"{camera} AND a.outcome = 'person'") == [(1,)], "the alarm's examination", 120)
+    waiting = service.query("SELECT count(*) FROM camalert_pending")[0][0]
+
+    service.wait_examined()
+    until(lambda: service.count("alerts_alert") == 60, "the limit", 60)
+
+    assert waiting > 20
+    assert service.query(camera) == [(6,)]

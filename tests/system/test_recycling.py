@@ -21,7 +21,7 @@ def test_detector_is_replaced_after_so_many_pictures(make_service: Callable[...,
     service.wait_examined()
     assert service.count("camalert_alert WHERE outcome = 'nobody'") == 6
     assert service.count("alerts_detect") == 1
-    assert not service.find("child_ended", level="warning")
+    assert not service.find("child_exited", level="warning")
 
 
 def test_detector_is_replaced_when_it_has_grown(make_service: Callable[..., ServiceUnderTest]) -> None:

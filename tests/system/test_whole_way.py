@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -45,7 +46,7 @@ def test_mail_without_a_person_makes_only_the_first_row(service: ServiceUnderTes
     assert service.count("alerts_alert") == 1
     assert service.count("alerts_detect") == 0
     [event] = service.wait_for("no_person_found")
-    assert event["reason"]
+    assert event["message"]
 
 
 def test_250_follows_the_commit(service: ServiceUnderTest) -> None:
@@ -81,6 +82,32 @@ def test_sigterm_drains_and_leaves_nothing(make_service: MakeService) -> None:
     assert service.query("SELECT count(*) FROM camalert_alert WHERE outcome IS NOT NULL") == [(10,)]
 
 
+def test_camera_that_comes_while_the_service_ends_is_refused_at_once(make_service: MakeService) -> None:
+    """Nobody will answer it, so it does not wait until the last mail is finished; that one is."""
+    service = make_service().start()
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as sock, sock.makefile("rb") as answers:
+        answers.readline()
+        for command in (b"HELO cam", b"MAIL FROM:<a@b.example>", b"RCPT TO:<a@b.example>", b"DATA"):
+            sock.sendall(command + b"\r\n")
+            answers.readline()
+        os.kill(service.pid, signal.SIGTERM)
+        service.wait_for("service_draining")
+        service.wait_for("smtp_draining")
+        until(lambda: _is_refused(service.port), "a refusal")
+        sock.sendall(b"Subject: the last\r\n\r\nhello\r\n.\r\n")
+        assert answers.readline().startswith(b"250")
+    assert service.process is not None
+    assert service.process.wait(60) == 0
+
+
+def _is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_ctrl_c_ends_it_cleanly(make_service: MakeService) -> None:
     """Ctrl-C on a terminal goes to every process of the group; only the supervisor acts on it."""
     service = make_service().start()
@@ -113,7 +140,7 @@ def test_killed_child_is_back_and_nothing_is_lost(service: ServiceUnderTest, nam
     assert service.send([pictures.person_jpeg()])[0] == 250
 
     service.kill(name)
-    service.wait_for("child_ended", child=name)
+    service.wait_for("child_exited", child=name)
     service.wait_for("child_ready", child=name, count=2)
 
     assert service.send([pictures.cat_jpeg()])[0] == 250
@@ -160,7 +187,7 @@ def test_port_in_use_is_one_clear_line(make_service: MakeService, service: Servi
     assert other.process is not None
     assert other.process.wait(30) != 0
     [event] = other.find("service_not_started")
-    assert str(service.port) in event["error"]
+    assert str(service.port) in event["message"]
 
 
 def test_repeated_mail_is_answered_and_stored_once(service: ServiceUnderTest) -> None:

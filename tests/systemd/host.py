@@ -39,6 +39,8 @@ class Host:
         self, *command: str, check: bool = True, timeout_s: float = 120, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside and return what it printed, both streams in one."""
+        # The pid of a service that does not run; kill(1) takes it for the process group of the tests themselves.
+        assert command[0] != "kill" or "0" not in command, f"there is no such process: {' '.join(command)}"
         done = subprocess.run(
             ["nsenter", "--target", str(self._init_pid), "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup",
              "--root", "--wdns=/", "--", *command],

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from camalert.store.verify import verify
+from camalert.store.sqlite.verify import verify
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ def audit(database: Path, record: Record, *, is_examined: bool = True) -> list[s
 def _verified(database: Path) -> Iterator[str]:
     for finding in verify(database).findings:
         if finding.is_fault:
-            yield f"verify: {finding.words}"
+            yield f"verify: {finding.message}"
 
 
 def _compared(database: Path, record: Record, *, is_examined: bool) -> Iterator[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from selenium.common.exceptions import WebDriverException
 
 from testing.reviewrig import Visitor
 from testing.service import ServiceUnderTest
@@ -13,7 +16,7 @@ from testing.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
-ASTRONAUT = ROOT / "camalert" / "models" / "astronaut.jpg"
+ASTRONAUT = ROOT / "camalert" / "detection" / "models" / "astronaut.jpg"
 LOAD_S = 30.0
 
 
@@ -30,8 +33,34 @@ class House:
         """Begin a session, each from another address, so that nobody is slowed down; return its cookie."""
         self._visitors += 1
         visitor = Visitor(self.port, source=f"127.0.1.{self._visitors}")
-        assert visitor.log_in().status == 302
+
+        def is_in() -> bool:
+            try:
+                return visitor.log_in().status == 302
+            except (OSError, http.client.HTTPException):  # the site begins again after its settings were changed
+                return False
+
+        until(is_in, "a login", LOAD_S)
         return visitor.cookies["camalert_session"]
+
+    def changes(self) -> int:
+        """Return how many changes of settings the site has asked the service to take."""
+        return len(self.service.find("reload_requested"))
+
+    def wait_settled(self, changes: int = 0) -> None:
+        """Wait until so many changes of settings were asked for and the last is in force: the site is there again."""
+
+        def is_settled() -> bool:
+            names = [str(event.get("event")) for event in self.service.events(since_start=True)]
+            if names.count("reload_requested") < changes:
+                return False
+            if "reload_requested" in names:
+                names = names[len(names) - names[::-1].index("reload_requested") :]
+                if "reload_started" not in names or "service_reloaded" not in names[names.index("reload_started") :]:
+                    return False
+            return self.service.is_whole()
+
+        until(is_settled, lambda: f"the settings are not in force\n{self.service.tail()}", 90.0)
 
     def alarm(self, subject: str = "Your IPCamera:Front door detected motion") -> None:
         """Let a camera send a picture of a person by a real mail."""
@@ -73,7 +102,17 @@ class Browser:
 
     def open(self, path: str = "/") -> None:
         """Open a page of the site."""
-        self.driver.get(self.house.url + path)
+
+        def is_open() -> bool:
+            try:
+                self.driver.get(self.house.url + path)
+            except WebDriverException as error:
+                if "ERR_CONNECTION_REFUSED" not in str(error):
+                    raise
+                return False  # the site begins again after its settings were changed
+            return True
+
+        until(is_open, "the site", LOAD_S)
 
     def log_in(self) -> None:
         """Go on with a session begun elsewhere: tests log in more often than any household."""
@@ -113,7 +152,7 @@ class Browser:
     def photograph(self, name: str) -> None:
         """Keep the page as a picture for people to look at."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        is_shown = "i.getBoundingClientRect().top > innerHeight || i.complete"
+        is_shown = "((r) => r.top > innerHeight || r.bottom < 0 || i.complete)(i.getBoundingClientRect())"
         self.wait(lambda: self.script(f"return [...document.images].every(i => {is_shown})"), "the pictures")
         self.driver.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
 

@@ -29,6 +29,12 @@ class ClientDouble(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.has_closed
 
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.has_closed = True
+
     def close(self) -> None:
         self.has_closed = True
 

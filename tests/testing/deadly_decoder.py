@@ -7,8 +7,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from camalert import decoder, frames
-from camalert.child import Context
+from camalert.decoding import frames
+from camalert.decoding import process as decoder
+from camalert.ipc.child import Context
 
 PRINTING = b"let it be printed"
 DYING = b"let it die"

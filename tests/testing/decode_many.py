@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from camalert import frames
+from camalert.decoding import frames
 from camalert.errors import FrameError
 from testing import hostile
 

@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -127,6 +127,19 @@ class Arsenal:
     def pid(self, name: str) -> int:
         """Return the process of this name."""
         return int((self.folder / f"{name}.pid").read_text(encoding="ascii"))
+
+    def break_engines(self, *names: str) -> None:
+        """Let detectors with these engines die of every picture that they examine; with none, none."""
+        # In place: a detector reads what it opened before it gave up opening files.
+        (self.folder / "engines").write_text(" ".join(names), encoding="ascii")
+
+    def broken_engines(self) -> Callable[[], list[str]]:
+        """Open the list of the engines whose detectors are to die, for a process that may open no file later."""
+        try:
+            descriptor = os.open(self.folder / "engines", os.O_RDONLY)
+        except FileNotFoundError:
+            return list
+        return lambda: os.pread(descriptor, 100, 0).decode("ascii").split()
 
     def set_clock(self, offset_s: float) -> None:
         """Let the clock of all processes jump: `time.time` is off by so much from now on."""

@@ -11,15 +11,15 @@ from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
-from camalert.child import Context
-from camalert.messages import Message, Stored
+from camalert.ipc.child import Context
+from camalert.ipc.messages import Message, Stored
 from testing.faults import DEADLY, FOLDER_VARIABLE, HANGING, LANDING_S, VICTIMS, Act, Arsenal, Phase, perform
 
 MAINS = {
-    "writer": "camalert.writer",
-    "smtp": "camalert.smtp.process",
-    "decoder": "camalert.decoder",
-    "detector": "camalert.detector",
+    "writer": "camalert.store.process",
+    "smtp": "camalert.intake.smtp.process",
+    "decoder": "camalert.decoding.process",
+    "detector": "camalert.detection.process",
 }
 
 
@@ -80,12 +80,12 @@ def _point_writer(points: Points) -> None:
 
 
 def _point_smtp(points: Points) -> None:
-    desk = importlib.import_module("camalert.smtp.slotdesk").SlotDesk
-    points.before(desk, "stored", Phase.COMMITTED)
+    slots = importlib.import_module("camalert.intake.smtp.intakeslots").IntakeSlots
+    points.before(slots, "stored", Phase.COMMITTED)
 
 
 def _point_decoder(points: Points) -> None:
-    frames = importlib.import_module("camalert.frames")
+    frames = importlib.import_module("camalert.decoding.frames")
     points.before(frames, "decode_into", Phase.DECODING)
     pointed = frames.decode_into
 
@@ -103,6 +103,15 @@ def _point_decoder(points: Points) -> None:
 def _point_detector(points: Points) -> None:
     examiner = importlib.import_module("camalert.detection.examiner").Examiner
     points.before(examiner, "examine", Phase.DETECTING)
+    pointed = examiner.examine
+    broken_engines = points.arsenal.broken_engines()
+
+    def examine(self: Any, *arguments: Any) -> Any:
+        if self.engine.name in broken_engines():
+            perform(Act.SEGV, None)
+        return pointed(self, *arguments)
+
+    examiner.examine = examine
 
 
 _PATCHES: dict[str, Callable[[Points], None]] = {

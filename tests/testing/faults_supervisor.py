@@ -1,6 +1,6 @@
 """`supervisor.py` for services to which faults happen: the same service with other first lines in its children.
 
-Limits that are minutes in a house are seconds here, so that a table of faults takes minutes.
+Limits that are minutes in production are seconds here, so that a table of faults takes minutes.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from camalert import lifecycle, liveness, plan, restart, states
 from camalert.__main__ import main
-from camalert.service import Supervisor
+from camalert.supervisor import lifecycle, liveness, plan
+from camalert.supervisor.loop import Supervisor
 from testing.faults import FOLDER_VARIABLE, Act, Arsenal, perform
 
 
 def _patch() -> None:
-    specs: Callable[..., list[states.ChildSpec]] = plan.specs
+    specs: Callable[..., list[lifecycle.ChildSpec]] = plan.specs
 
-    def pointed_specs(*arguments: object) -> list[states.ChildSpec]:
+    def pointed_specs(*arguments: object) -> list[lifecycle.ChildSpec]:
         return [
-            replace(spec, target="testing.faults_child:main", answer_s=3.0, ready_s=8.0, grace_s=4.0)
-            if spec.role is not states.Role.OPTIONAL
+            replace(spec, target="testing.faults_child:main", answer_s=3.0, ready_s=20.0, grace_s=4.0)
+            if spec.role is not lifecycle.Role.OPTIONAL
             else spec
             for spec in specs(*arguments)
         ]
@@ -32,8 +32,8 @@ def _patch() -> None:
     plan.specs = pointed_specs  # type: ignore[assignment]
     liveness.PING_EVERY_S = 0.5
     lifecycle.ABORT_GRACE_S = 0.5
-    restart.MAX_EXITS = 1_000_000  # a table of faults is no broken installation
-    restart.CAP_S = restart.BASE_S
+    lifecycle.MAX_EXITS = 1_000_000  # a table of faults is no broken installation
+    lifecycle.MOST_BACK_OFF_S = lifecycle.BACK_OFF_S
 
 
 def _obey_faults() -> None:
@@ -51,7 +51,7 @@ def _obey_faults() -> None:
         act = arsenal.ordered()
         if act not in (Act.CLOSE, Act.GARBAGE):
             perform(act, None)
-        for child in [child for supervisor in running for child in supervisor._fleet._children.values()]:
+        for child in [child for supervisor in running for child in supervisor._processes.children.values()]:
             perform(act, child.channel._socket)
 
     Supervisor.run = noted_run  # type: ignore[method-assign]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import random
 import struct
 import zlib
+
+from PIL import Image
 
 from testing import pictures
 
@@ -35,9 +38,17 @@ def bomb_jpeg(number: int, width_px: int = 64_000, height_px: int = 64_000) -> b
     return resized_jpeg(pictures.unique_jpeg(number), width_px, height_px)
 
 
-def resized_jpeg(jpeg: bytes, width_px: int, height_px: int) -> bytes:
+def scan_bomb(number: int, scans: int = 1500) -> bytes:
+    """Return a progressive JPEG of 62 million pixels that says its last scan again and again."""
+    out = io.BytesIO()
+    Image.open(io.BytesIO(pictures.unique_jpeg(number))).save(out, "JPEG", progressive=True)
+    jpeg = resized_jpeg(out.getvalue(), 7900, 7900, b"\xff\xc2")
+    return jpeg[:-2] + jpeg[jpeg.rindex(b"\xff\xda") : -2] * scans + jpeg[-2:]
+
+
+def resized_jpeg(jpeg: bytes, width_px: int, height_px: int, frame_header: bytes = b"\xff\xc0") -> bytes:
     """Return a JPEG whose header says another size than its data has."""
-    place = jpeg.index(b"\xff\xc0") + 5
+    place = jpeg.index(frame_header) + 5
     return jpeg[:place] + struct.pack(">HH", height_px, width_px) + jpeg[place + 4 :]
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from camalert.store import schema
+from camalert.config.schema import Visits
+from camalert.store.sqlite import schema, visits
 
 CAMERAS = ("Front door", "Garage", "Garden gate", "Terrace", "Driveway")
 EVENTS = ("motion", "line crossing", "person", "")
@@ -139,11 +140,17 @@ class Household:
             (camera, at_utc, detect_id is not None),
         )
         run(
-            "INSERT INTO camalert_day VALUES (?1, ?2, 1, 1, ?3) ON CONFLICT (day, camera) DO"
-            " UPDATE SET mails = mails + 1, alerts = alerts + 1, detections = detections + ?3",
+            "INSERT INTO camalert_day (day, camera, mails, alerts, detections) VALUES (?1, ?2, 1, 1, ?3)"
+            " ON CONFLICT (day, camera) DO UPDATE SET"
+            " mails = mails + 1, alerts = alerts + 1, detections = detections + ?3",
             (day, camera, detect_id is not None),
         )
         return alert_id, detect_id
+
+    def group(self) -> None:
+        """Give all pictures with people their visits."""
+        while visits.keep_up(self.connection, Visits(), "local", time.time()):
+            pass
 
     def conclude(self, alert_id: int, picture: Picture, at_utc: float, *, reviewed: bool = False) -> int | None:
         """End an examination with what stands in the picture."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
+import struct
 
 import skimage.data
 from PIL import Image
@@ -49,3 +50,16 @@ def _encode(image: Image.Image, comment: bytes = b"") -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=90, comment=comment)
     return out.getvalue()
+
+
+def exif(orientation: int, order: str = "<") -> bytes:
+    """Return a TIFF block that holds nothing but `orientation`, 1 to 8; `order` is `<` or `>`."""
+    mark = b"II" if order == "<" else b"MM"
+    entry = struct.pack(order + "HHIHH", 0x0112, 3, 1, orientation, 0)
+    return mark + struct.pack(order + "HIH", 42, 8, 1) + entry + bytes(4)
+
+
+def with_exif(jpeg: bytes, tiff: bytes) -> bytes:
+    """Return `jpeg` with an Exif segment of `tiff` behind its first marker."""
+    body = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]

@@ -8,17 +8,19 @@ import json
 import os
 import re
 import signal
-import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
-from camalert import child, children
-from camalert.config import Config, Database, Review, Service
-from camalert.messages import Ready, Stop
+from camalert.config.schema import Config, Database, Notify, Review, Service
+from camalert.errors import ChannelClosed
+from camalert.ipc import child, needs, spawn
+from camalert.ipc.messages import Ready, Stop
+from camalert.system import firstlogin
+from testing.waiting import until
 
 NAME, PASSWORD = "anna", "correct horse 9"
 START_S = 60.0
@@ -30,26 +32,24 @@ def config(folder: Path, port: int, **review: object) -> Config:
         service=Service(run_dir=str(folder / "run")),
         database=Database(path=str(folder / "alerts.sqlite3"), busy_seconds=1.0),
         review=Review(host="127.0.0.1", port=port, data_dir=str(folder / "review"), **review),  # type: ignore[arg-type]
+        notify=(Notify(name="phone", url="ntfy://ntfy.example/garden", away_cameras=("Garden*",)),),
     )
 
 
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 @contextmanager
-def site(settings: Config) -> Iterator[children.ChildProcess]:
+def site(settings: Config) -> Iterator[spawn.ChildProcess]:
     """Run the site's process until the block ends."""
-    process = children.start(child.Orders("review", "camalert.review.process:main", settings, os.getpid()))
+    Path(settings.service.run_dir).mkdir(parents=True, exist_ok=True)  # as the supervisor does, before any child
+    target = "camalert.review.process:main"
+    row = needs.of(needs.REVIEW, settings)
+    process = spawn.start(child.Orders("review", target, settings, os.getpid(), needs=row))
     try:
         assert process.channel.wait(START_S), "the site did not start"
         assert isinstance(process.channel.receive(), Ready)
         yield process
     finally:
-        process.channel.send(Stop())
+        with suppress(ChannelClosed):  # a test may have ended it
+            process.channel.send(Stop())
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline and Path(f"/proc/{process.pid}/exe").exists():
             process.channel.wait(0.05)
@@ -107,6 +107,12 @@ class Visitor:
     def get(self, path: str, **headers: str) -> Answer:
         return self.ask("GET", path, **headers)
 
+    def thumbnail(self, path: str) -> Answer:
+        """Ask for a thumbnail until it is made, as a page does."""
+        return until(
+            lambda: answer if (answer := self.get(path)).status != 503 else None, f"the thumbnail {path}", 60.0
+        )
+
     def post(self, path: str, fields: dict[str, str], *, page: str = "/account/") -> Answer:
         """Send a form with the token of a page."""
         form = urlencode({"csrfmiddlewaretoken": self.form_token(page), **fields}).encode()
@@ -126,6 +132,8 @@ class Visitor:
     def log_in(self, name: str = NAME, password: str = PASSWORD) -> Answer:
         return self.post("/login/", {"username": name, "password": password}, page="/login/")
 
-    def set_up(self) -> Answer:
-        """Make the first login, as its owner does on the machine itself."""
-        return self.post("/setup/", {"username": NAME, "password1": PASSWORD, "password2": PASSWORD}, page="/setup/")
+    def set_up(self, data_dir: Path) -> Answer:
+        """Make the first login, with the code that its owner reads in the site's data folder."""
+        code = (data_dir / firstlogin.CODE_FILE).read_text().strip()
+        fields = {"code": code, "username": NAME, "password1": PASSWORD, "password2": PASSWORD}
+        return self.post("/setup/", fields, page="/setup/")

@@ -81,7 +81,7 @@ class ServiceUnderTest:
     @property
     def port(self) -> int:
         """Return the port that the running service listens on."""
-        shown = [event for event in self.events(since_start=True) if event.get("event") == "service_started"]
+        shown = [event for event in self.events(since_start=True) if event.get("event") == "service_starting"]
         return int(str(shown[-1]["ports"][0]).split()[0])
 
     def events(self, *, since_start: bool = False) -> list[dict[str, Any]]:
@@ -121,7 +121,7 @@ class ServiceUnderTest:
         for event in self.events(since_start=True):
             if event.get("event") == "child_started":
                 pids[event["child"]] = event["pid"]
-            elif event.get("event") == "child_ended":
+            elif event.get("event") == "child_exited":
                 pids.pop(event["child"], None)
         return pids
 

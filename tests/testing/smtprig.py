@@ -11,24 +11,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from camalert import child, messages, ports
-from camalert.channel import pair
-from camalert.config import Config
+from camalert.config.schema import Config
 from camalert.errors import ChannelClosed
-from camalert.messages import Store, StoreCode, Stored
-from camalert.pool import Pool
-from camalert.slots import Layout
-from camalert.words import MailWords
+from camalert.ipc import child, messages, needs
+from camalert.ipc.channel import pair
+from camalert.ipc.layout import Layout
+from camalert.ipc.messages import Store, StoreCode, Stored
+from camalert.ipc.pool import Pool
+from camalert.ipc.records import MailRecord
+from camalert.system import ports
 from testing.waiting import until
 
 START_S = 30.0
+SMTP = "camalert.intake.smtp.process:main"
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
     """One mail that reached the writer."""
 
-    words: MailWords
+    words: MailRecord
     pictures: tuple[bytes, ...]
 
 
@@ -45,6 +47,9 @@ class SmtpRig:
     answer: Callable[[Mail], StoreCode | None] = lambda _: StoreCode.STORED
     on_mail: Callable[[Mail], None] = lambda _: None
     held: tuple[int, ...] = ()
+    target: str = SMTP
+    largest_bytes: int = 0  # of a mail that the pool has room for; 0: as configured
+    reason: str = ""  # what the writer's double leaves in the slot of a mail that it does not store
     mails: list[Mail] = field(default_factory=list)
     notes: list[bytes] = field(default_factory=list)
     stores: list[Store] = field(default_factory=list)
@@ -57,19 +62,21 @@ class SmtpRig:
             frame_slots=1,
             picture_bytes=65_536,
             frame_bytes=65_536,
-            largest_bytes=self.config.intake.max_mail_bytes,
+            largest_bytes=self.largest_bytes or self.config.intake.max_mail_bytes,
         )
         self.pool = Pool.create(f"camalert-test-{uuid.uuid4().hex[:12]}", self._layout)
-        self.listeners = tuple(ports.bind(listen) for listen in self.config.smtp.listen)
+        self.listeners = ports.open_all(self.config.smtp.listen, ())
         self.channel, theirs = pair()
         orders = child.Orders(
             name="smtp",
-            target="camalert.smtp.process:main",
+            target=self.target,
             config=self.config,
             parent_pid=os.getpid(),
             pool_name=self.pool.name,
             layout=self._layout,
             listeners=self.listeners,
+            # A double of the readers does what no reader does.
+            needs=needs.of(needs.SMTP, self.config) if self.target == SMTP else None,
         )
         self.process = multiprocessing.get_context("spawn").Process(target=child.run, args=(orders, theirs))
         self.process.start()
@@ -91,7 +98,7 @@ class SmtpRig:
             self.process.join()
         self._thread.join(5)
         for listener in self.listeners:
-            listener.close()
+            listener.socket.close()
         self.pool.close()
         self.pool.unlink()
 
@@ -102,7 +109,7 @@ class SmtpRig:
 
     def port(self, index: int = 0) -> int:
         """Return the port of a listener."""
-        return int(self.listeners[index].getsockname()[1])
+        return int(self.listeners[index].socket.getsockname()[1])
 
     def send(self, message: messages.Message) -> None:
         """Say something as the supervisor."""
@@ -116,6 +123,11 @@ class SmtpRig:
         """Wait until so many mails have reached the writer."""
         until(lambda: len(self.mails) >= count, f"{count} mails, {len(self.mails)} came", limit_s)
         return self.mails
+
+    def readers(self) -> set[int]:
+        """Return the processes that read its mails."""
+        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
+        return {int(pid) for pid in found.split()}
 
     def anonymous_bytes(self) -> int:
         """Return the anonymous memory of the process."""
@@ -152,7 +164,7 @@ class SmtpRig:
                 raise AssertionError(message)
 
     def _store(self, message: Store) -> None:
-        words = MailWords.decode(self.pool.read_words(message.slot))
+        words = MailRecord.decode(self.pool.read_record(message.slot))
         with self.pool.encoded(message.slot) as view:
             pictures = tuple(bytes(view[item.offset : item.offset + item.length]) for item in words.pictures)
         mail = Mail(words, pictures)
@@ -161,6 +173,8 @@ class SmtpRig:
         if code is StoreCode.STORED:
             self.mails.append(mail)
             self.on_mail(mail)
+        elif self.reason:
+            self.pool.write_refusal(message.slot, self.reason)
         if code is not None:
             self.reply(message, code, len(pictures))
 
@@ -173,7 +187,7 @@ class SmtpRig:
     # The attributes below are set by __enter__.
     _layout: Layout = field(init=False)
     pool: Pool = field(init=False)
-    listeners: tuple[socket.socket, ...] = field(init=False)
+    listeners: tuple[ports.Listener, ...] = field(init=False)
     channel: object = field(init=False)
     process: object = field(init=False)
     _is_ready: threading.Event = field(init=False)

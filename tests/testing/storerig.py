@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from camalert.channel import Channel, pair
-from camalert.child import Context
-from camalert.config import Config
-from camalert.messages import Conclude, Lend, Loaded, Message, Outcome, Ready, Stage, Store, Stored
-from camalert.pool import Pool
-from camalert.slots import Layout
-from camalert.words import FrameWords, MailWords, PersonWords, PictureWords
-from camalert.writer import Writer
+from camalert.config.schema import Config
+from camalert.ipc.channel import Channel, pair
+from camalert.ipc.child import Context
+from camalert.ipc.layout import Layout
+from camalert.ipc.messages import Conclude, Lend, Loaded, Message, Outcome, Ready, Stage, Store, Stored
+from camalert.ipc.pool import Pool
+from camalert.ipc.records import FrameRecord, MailRecord, PersonRecord, PictureRecord
+from camalert.store.process import Writer
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40 + b"\xff\xd9"
 ANNOTATED = b"\xff\xd8 annotated \xff\xd9"
@@ -31,6 +31,7 @@ LAYOUT = Layout(
     largest_bytes=1_048_576,
 )
 Kind = TypeVar("Kind", bound=Message)
+MakeRig = Callable[..., "Rig"]
 _numbers = itertools.count(1)
 
 
@@ -46,18 +47,18 @@ class SlotFiller:
         self.pool.close()
         self.pool.unlink()
 
-    def put_mail(self, *pictures: bytes, slot: int = 0, mail_id: bytes = b"", **words: Any) -> Store:
+    def put_mail(self, *pictures: bytes, slot: int = 0, mail_id: bytes = b"", **facts: Any) -> Store:
         """Put a mail into an intake slot and return its Store."""
         number = next(self.generations)
         offset, placed = 0, []
-        kind = words.pop("picture_kind", "jpeg")
+        kind = facts.pop("picture_kind", "jpeg")
         with self.pool.encoded(slot) as section:
             for index, picture in enumerate(pictures):
                 section[offset : offset + len(picture)] = picture
-                placed.append(PictureWords(offset, len(picture), kind, f"picture {index}.jpg"))
+                placed.append(PictureRecord(offset, len(picture), kind, f"picture {index}.jpg"))
                 offset += len(picture)
-        mail = {"received_utc": time.time(), "subject": "a mail", "camera": "garage", **words}
-        self.pool.write_words(slot, MailWords(pictures=tuple(placed), **mail).encode())
+        mail = {"received_utc": time.time(), "subject": "a mail", "camera": "garage", **facts}
+        self.pool.write_record(slot, MailRecord(pictures=tuple(placed), **mail).encode())
         return Store(slot, number, mail_id or number.to_bytes(16, "big"))
 
     def lend(self, count: int = 3, *, large: bool = False) -> list[Lend]:
@@ -65,16 +66,16 @@ class SlotFiller:
         numbers = [self.pool.layout.large_frame] if large else list(self.pool.layout.frames)[:count]
         return [Lend(slot, next(self.generations)) for slot in numbers]
 
-    def conclusion(self, loaded: Loaded, outcome: Outcome, **words: Any) -> Conclude:
+    def conclusion(self, loaded: Loaded, outcome: Outcome, **facts: Any) -> Conclude:
         """Fill a frame slot as decoder and detector do and return its Conclude."""
-        fields = words or {"reason": "why", "best_score": 0.25, "threshold": 0.5}
-        found = replace(FrameWords.decode(self.pool.read_words(loaded.slot)), **fields)
+        fields = facts or {"reason": "why", "best_score": 0.25, "threshold": 0.5}
+        found = replace(FrameRecord.decode(self.pool.read_record(loaded.slot)), **fields)
         if outcome is Outcome.PERSON:
             with self.pool.encoded(loaded.slot) as encoded:
                 encoded[: len(ANNOTATED)] = ANNOTATED
-            person = PersonWords(1, 2, 3, 4, 0.9)
+            person = PersonRecord(1, 2, 3, 4, 0.9)
             found = replace(found, annotated_bytes=len(ANNOTATED), people=(person,), best_score=0.9)
-        self.pool.write_words(loaded.slot, found.encode())
+        self.pool.write_record(loaded.slot, found.encode())
         return Conclude(loaded.slot, loaded.generation, loaded.alert_id, outcome, Stage.DETECT, 0, 0)
 
 
@@ -107,6 +108,10 @@ class Rig(SlotFiller):
         self.writer.open()
         assert self.take(Ready)
 
+    def abandon(self) -> None:
+        """Leave the writer as SIGKILL would: SQLite closes nothing, and the WAL stays as it is."""
+        self.writer._database._let_go()
+
     def close(self) -> None:
         """Leave nothing behind."""
         self._leave()
@@ -132,9 +137,9 @@ class Rig(SlotFiller):
         self.messages = [message for message in self.messages if not isinstance(message, kind)]
         return found
 
-    def store(self, *pictures: bytes, **words: Any) -> Stored:
+    def store(self, *pictures: bytes, **facts: Any) -> Stored:
         """Store a mail and return the writer's answer."""
-        self.turn(self.put_mail(*pictures, **words))
+        self.turn(self.put_mail(*pictures, **facts))
         (stored,) = self.take(Stored)
         return stored
 

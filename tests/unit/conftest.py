@@ -6,6 +6,12 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# pytest --hypothesis-profile=hundredfold tests/unit/test_x.py: 100 times the examples, now and then.
+settings.register_profile(
+    "hundredfold", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
 ROW = re.compile(
     r"^\| `(?P<event>\w+)` \| (?P<levels>[a-z, ]+) \| (?P<keys>[^|]*) \| (?P<meaning>[^|]+) \|$", re.MULTILINE
 )
-ALWAYS = {"words", "reason", "error"}  # sentences, which the catalogue's introduction describes
+ALWAYS = {"message"}  # a sentence, which the catalogue's introduction describes
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,34 +12,31 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "camalert"
 
-# Decide and never act, whatever their docstring says; other modules that say "Pure" are held to it as well.
-ALWAYS_PURE = (
-    "camalert.errors",
-    "camalert.config",
-    "camalert.configkey",
-    "camalert.camera",
-    "camalert.messages",
-    "camalert.wire",
-    "camalert.words",
-    "camalert.slots",
-    "camalert.openstores",
-    "camalert.frameslots",
-    "camalert.crew",
-    "camalert.dispatch",
-    "camalert.restart",
-    "camalert.states",
-    "camalert.occurrences",
-    "camalert.lifecycle",
-    "camalert.liveness",
-    "camalert.validation",
-    "camalert.mail",
-    "camalert.smtp.framing",
-    "camalert.smtp.login",
-    "camalert.smtp.record",
-    "camalert.smtp.replies",
-    "camalert.smtp.syntax",
-    "camalert.smtp.transaction",
-)
+# Modules and packages that decide and never act, by package: no process, socket, file, clock, chance or log.
+PURE = {
+    "": ("errors", "identity", "ratelimit"),
+    "config": ("build", "checks", "hours", "schema", "settings_file", "targets", "toml_lines"),
+    "system": ("logline",),
+    "ipc": ("layout", "messages", "records"),
+    "status": ("exposition", "text", "tracker"),
+    "decoding": ("headers", "kinds"),
+    "intake": (
+        "folder.paths", "folder.rules", "mail", "smtp.diagnosis", "smtp.framing", "smtp.limits", "smtp.replies",
+        "smtp.syntax",
+    ),
+    "detection": ("boxes", "choice", "council", "known", "looks", "passes", "people", "rules", "thresholds"),
+    "visits": ("digest", "grouping", "policy"),
+    "store": ("queue", "sqlite.tables", "verdict"),
+    "supervisor": ("dispatch", "lifecycle", "liveness", "plan", "stages"),
+    "review": ("figures", "glance", "preview", "search", "selection"),
+    "cli": ("alarmmail", "anonymiser", "commands", "fillers", "pseudonyms"),
+}  # fmt: skip
+# The way of an alarm, from what all build on to what builds on all: a package imports only from those before it. What
+# is directly in camalert/ comes first, but for __main__, which may import anything.
+ORDER = (
+    "config", "system", "ipc", "status", "decoding", "intake", "detection", "visits", "store", "notify", "supervisor",
+    "review", "cli",
+)  # fmt: skip
 # Processes, sockets, clocks, files, chance and logs; and the libraries of the other processes. (`signal` is not among
 # them: its numbers are values.)
 EFFECTS = frozenset(
@@ -51,7 +47,9 @@ EFFECTS = frozenset(
     }
 )  # fmt: skip
 # What a module may import all the same, for names only.
-ALLOWED = {"camalert.store.faults": {"sqlite3"}, "camalert.smtp.diagnosis": {"ssl"}}  # exceptions put into words
+ALLOWED = {
+    "camalert.intake.smtp.diagnosis": {"ssl"},
+}  # exceptions put into words
 NOW_CALLS = frozenset({"now", "utcnow", "today"})
 # The supervisor must survive what these do, so they stay in its children.
 NOT_IN_SUPERVISOR = frozenset({"cv2", "numpy", "aiosmtpd", "sqlite3", "imutils", "openvino", "django"})
@@ -60,9 +58,6 @@ FORBIDDEN_MULTIPROCESSING = frozenset(
     {"Queue", "SimpleQueue", "JoinableQueue", "Lock", "RLock", "Event", "Condition", "Semaphore", "Manager", "Pool"}
 )
 NAMES_THAT_SAY_NOTHING = frozenset({"utils", "util", "helpers", "helper", "common", "manager", "misc"})
-PURE_DOCSTRING = re.compile(r"^Pure\b(?! but)", re.MULTILINE)
-# Values with a function or two at their edge that reads or writes them: fit for pure modules to know.
-VALUES_DOCSTRING = re.compile(r"^Pure but for ", re.MULTILINE)
 
 
 def _name(path: Path) -> str:
@@ -117,18 +112,6 @@ def _reached(start: str) -> dict[str, str]:
     return found
 
 
-def _is_pure(module: str) -> bool:
-    if any(module == pure or module.startswith(f"{pure}.") for pure in ALWAYS_PURE):
-        return True
-    return bool(PURE_DOCSTRING.search(ast.get_docstring(_tree(module)) or ""))
-
-
-def _may_be_known(module: str) -> bool:
-    """Tell whether a pure module may import this one of ours."""
-    is_package = MODULES[module].name == "__init__.py"
-    return is_package or _is_pure(module) or bool(VALUES_DOCSTRING.search(ast.get_docstring(_tree(module)) or ""))
-
-
 def _effects(module: str) -> Iterator[str]:
     for imported in _imports(module) - ALLOWED.get(module, set()):
         if imported in EFFECTS or imported.split(".")[0] in EFFECTS:
@@ -143,17 +126,39 @@ def _effects(module: str) -> Iterator[str]:
                 yield f"asks for the time in line {node.lineno}"
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if _is_pure(module)])
-def test_pure_module_has_no_effects(module: str) -> None:
-    """A pure module touches no process, socket, file, clock or log, and builds on pure modules only."""
-    ours = [name for imported in _imports(module) for name in _with_packages(imported) if name != "camalert"]
-    impure = [name for name in ours if not _may_be_known(name)]
-
-    assert list(_effects(module)) == []
-    assert impure == []
+def _rank(module: str) -> int:
+    """Return a module's place in `ORDER`, -1 for what is directly in camalert/."""
+    package = module.split(".")[1:2]
+    return ORDER.index(package[0]) if package and package[0] in ORDER else -1
 
 
-@pytest.mark.parametrize("entry", ["camalert.startup", "camalert.service", "camalert.__main__", "camalert.cli.run"])
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "camalert.__main__"])
+def test_module_imports_nothing_from_a_later_package(module: str) -> None:
+    """Dependencies between packages point one way; so the service works without the review site, an extra."""
+    later = [name for name in _imports(module) if name in MODULES and _rank(name) > _rank(module)]
+
+    assert later == []
+
+
+def test_every_package_has_its_place_in_the_order() -> None:
+    """A new package is put into the order."""
+    assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(ORDER)
+
+
+@pytest.mark.parametrize(
+    "pure", [".".join(("camalert", package, name)).replace("..", ".") for package in PURE for name in PURE[package]]
+)
+def test_pure_module_has_no_effects(pure: str) -> None:
+    """What decides takes `now` and what else it needs as arguments."""
+    modules = [module for module in MODULES if module == pure or module.startswith(f"{pure}.")]
+
+    assert modules, f"{pure} is no module any more: correct PURE"
+    assert {module: found for module in modules if (found := list(_effects(module)))} == {}
+
+
+@pytest.mark.parametrize(
+    "entry", ["camalert.supervisor.start", "camalert.supervisor.loop", "camalert.__main__", "camalert.cli.run"]
+)
 def test_supervisor_side_never_loads_the_childrens_libraries(entry: str) -> None:
     """Whatever the supervisor imports, it never gets near pixels, the database or the mail library."""
     found = [
@@ -166,12 +171,13 @@ def test_supervisor_side_never_loads_the_childrens_libraries(entry: str) -> None
     assert found == []
 
 
-@pytest.mark.parametrize(
-    "module", [module for module in MODULES if not module.startswith(("camalert.review", "camalert.cli."))]
-)
-def test_pipeline_never_imports_the_review_site(module: str) -> None:
-    """The review site is an extra: what receives and examines works without it. (A command may import it.)"""
-    assert [imported for imported in _imports(module) if imported.startswith("camalert.review")] == []
+@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("camalert.store.sqlite")])
+def test_sqlite_knows_only_the_values_of_its_package(module: str) -> None:
+    """What SQLite does is called by the writer and the commands, and never the other way round."""
+    values = {"camalert.store", "camalert.store.filesystem", "camalert.store.queue", "camalert.store.verdict"}
+    found = {imported for imported in _imports(module) if imported.startswith("camalert.store")}
+
+    assert {imported for imported in found - values if not imported.startswith("camalert.store.sqlite")} == set()
 
 
 @pytest.mark.parametrize("module", MODULES)

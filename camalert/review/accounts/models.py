@@ -1,7 +1,8 @@
-"""Tokens: how a program asks in the name of a person."""
+"""The site's own tables: tokens, with which a program acts in the name of a person, and where people log in from."""
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import secrets
 from typing import Any
@@ -10,6 +11,14 @@ from django.conf import settings
 from django.db import models
 
 TOKEN_BYTES = 32  # 256 random bits: nothing to guess, so a plain digest is enough to keep
+READ, REVIEW, ADMIN = "read", "review", "admin"
+SCOPES = {
+    READ: "view",
+    REVIEW: "view, review and mark",
+    ADMIN: "everything, including deletion",
+}  # each includes those before
+DEFAULT_DAYS = 365
+MAX_DAYS = 36_500
 
 
 class Token(models.Model):
@@ -18,8 +27,11 @@ class Token(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, unique=True)
+    scope = models.CharField(max_length=10, default=READ)
     created = models.DateTimeField(auto_now_add=True)
+    expires = models.DateTimeField(null=True)
     last_used = models.DateTimeField(null=True)
+    last_address = models.CharField(max_length=64, default="")
 
     class Meta:
         ordering = ("created",)
@@ -27,14 +39,105 @@ class Token(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def may(self) -> str:
+        """Return what it allows, as a phrase."""
+        return SCOPES.get(self.scope, "nothing")
 
-def issue(user: Any, name: str) -> str:
-    """Make a token and return it: the only time that it can be read."""
+    def is_expired(self, now: datetime.datetime) -> bool:
+        """Tell whether it has expired."""
+        return self.expires is not None and self.expires <= now
+
+    def opens(self, scope: str) -> bool:
+        """Tell whether it allows what needs a scope."""
+        ranks = list(SCOPES)
+        return self.scope in ranks and ranks.index(self.scope) >= ranks.index(scope)
+
+
+class GoodLogin(models.Model):
+    """An address, or for IPv6 its network, from which somebody logged in, and when last."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    network = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        unique_together = (("user", "network"),)
+
+    def __str__(self) -> str:
+        return f"{self.network} {self.at}"
+
+
+class UsedLink(models.Model):
+    """A link of a message that was used: what was switched before and after, to undo it."""
+
+    link = models.CharField(max_length=64, primary_key=True)  # a digest of its action and its message
+    at = models.FloatField()  # seconds since 1970, like the next
+    until = models.FloatField()  # when it ends by itself
+    did = models.CharField(max_length=300)
+    kind = models.CharField(max_length=20)
+    before = models.JSONField()
+    after = models.JSONField()
+    undone = models.FloatField(null=True)
+
+    def __str__(self) -> str:
+        return self.did
+
+
+def issue(user: Any, name: str, scope: str, days: int) -> str:
+    """Make a token and return it, the only time that it can be read; 0 `days` for one that never expires."""
     text = secrets.token_urlsafe(TOKEN_BYTES)
-    Token.objects.create(user=user, name=name[:100], digest=digest_of(text))
+    now = datetime.datetime.now()  # noqa: DTZ005 - the site's own times are local
+    expires = now + datetime.timedelta(days=days) if days else None
+    Token.objects.create(user=user, name=name[:100], digest=digest_of(text), scope=scope, expires=expires)
     return text
 
 
+def scopes_of(user: Any) -> dict[str, str]:
+    """Return the scopes that an account may give to its tokens; a viewer's tokens delete nothing."""
+    return {scope: phrase for scope, phrase in SCOPES.items() if scope != ADMIN or user.is_superuser}
+
+
 def digest_of(text: str) -> str:
-    """Return what is kept of a token."""
+    """Return what is stored of a token."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+class EndTokens:
+    """Remove an account's tokens when its password changes, by whatever way: Django calls its password validators.
+
+    `keeps_tokens = True` on the user keeps them this once.
+    """
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Accept every password."""
+
+    def get_help_text(self) -> str:
+        """Return no help."""
+        return ""
+
+    def password_changed(self, password: str, user: Any = None) -> None:
+        """Remove the tokens."""
+        if user is not None and not getattr(user, "keeps_tokens", False):
+            Token.objects.filter(user=user).delete()
+
+
+class SettingsChange(models.Model):
+    """A change of settings.toml: who, when, what, and what became of it."""
+
+    ASKED, IN_FORCE, REFUSED, WRITTEN = "asked", "in force", "refused", "written"
+
+    at = models.DateTimeField(auto_now_add=True)
+    user = models.CharField(max_length=150)
+    summary = models.CharField(max_length=200)
+    edits = models.TextField()  # JSON list of kind, name, the entry before, the entry after
+    digest = models.CharField(max_length=64)  # of the text that was written
+    text_before = models.TextField()
+    state = models.CharField(max_length=10, default=ASKED)
+    why = models.CharField(max_length=1000, default="")
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return self.summary

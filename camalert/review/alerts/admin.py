@@ -17,13 +17,14 @@ from django.utils.html import format_html
 
 from camalert.review.alerts.models import Alert, AlertFacts, Detect, DetectFacts, Snapshot
 
+admin.site.has_permission = lambda request: request.user.is_active and request.user.is_superuser  # owners alone
 admin.site.site_header = "camalert"
 admin.site.site_title = "camalert"
-admin.site.index_title = "Tables"
+admin.site.index_title = "Database tables"
 
 
 class FactsPaginator(Paginator):
-    """Count a whole table by its facts: its own rows lie between the pages of the pictures."""
+    """Count a whole table by its facts: counting its own rows would read the pages of the pictures."""
 
     @cached_property
     def count(self) -> int:
@@ -35,7 +36,7 @@ class FactsPaginator(Paginator):
 
 
 class SnapshotAdmin(admin.ModelAdmin):
-    """Show one of the two tables."""
+    """The admin of one of the two tables."""
 
     album = ""
     list_display = ("thumbnail", "subject", "timestamp")
@@ -50,7 +51,7 @@ class SnapshotAdmin(admin.ModelAdmin):
 
     @admin.display(description="picture")
     def thumbnail(self, row: Snapshot) -> str:
-        """Return the small picture."""
+        """Return the thumbnail."""
         return format_html('<img src="{}" alt="" width="120">', reverse("thumbnail", args=(self.album, row.pk)))
 
     @admin.display(description="picture")

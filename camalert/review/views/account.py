@@ -1,73 +1,81 @@
-"""Logging in and out, the first login, and the password."""
+"""Logging in and out, the first login, and the account page: password, tokens, other people's logins."""
 
 from __future__ import annotations
 
-import time
+import datetime
+import re
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import structlog
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model, update_session_auth_hash, views
 from django.contrib.auth import login as start_session
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import PasswordChangeForm, UserCreationForm
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from camalert.review.origins import host_name, is_loopback
-from camalert.review.proxy import IS_FORWARDED
-from camalert.review.throttle import SECONDS_A_TRY, Throttle
-from camalert.review.views.faults import fault
+from camalert.review.accounts.models import DEFAULT_DAYS, MAX_DAYS, issue, scopes_of
+from camalert.review.passwords import counts_tries, is_right_again, remember, was_right
+from camalert.system import firstlogin
 
+MAX_TOKENS = 50
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 log = structlog.get_logger()
-_throttle = Throttle()
 
 
 class Login(views.LoginView):
-    """Ask for name and password, a bounded number of times."""
+    """Ask for name and password."""
 
     template_name = "review/login.html"
     redirect_authenticated_user = True
 
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Try a password."""
-        if _is_too_often(request):
-            return _too_often(request)
-        return super().post(request, *args, **kwargs)
-
     def form_valid(self, form: Any) -> HttpResponse:
         """Log in."""
         log.info("review_login", user=form.get_user().get_username(), peer=self.request.META["REMOTE_ADDR"])
-        return super().form_valid(form)
+        response = super().form_valid(form)
+        was_right(self.request)
+        remember(self.request, response, form.get_user())
+        return response
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        """Refuse; the log says who tried from where, so that a firewall can act on it."""
+        """Refuse; the log has name and address, so that a firewall can act on it."""
         name = str(self.request.POST.get("username", ""))[:100]
         log.warning("review_login_failed", user=name, peer=self.request.META["REMOTE_ADDR"])
         return super().form_invalid(form)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add whether there is any login yet."""
-        return super().get_context_data(**kwargs) | {
-            "has_users": _has_users(),
-            "can_set_up": _is_at_this_machine(self.request),
-        }
+        """Add whether there is any account yet."""
+        return super().get_context_data(**kwargs) | {"has_users": _has_users()}
+
+    def get_redirect_url(self) -> str:
+        """Return the page to go to: never one that only leads back here."""
+        found: str = super().get_redirect_url()
+        path = urlsplit(found).path
+        return "" if path in (reverse("login"), reverse("logout"), reverse("first-login")) else found
 
 
 class PasswordForm(PasswordChangeForm):
-    """Django's, without taking the focus: the page has more than this form."""
+    """Django's, without the focus: the page has more than this form."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["old_password"].widget.attrs.pop("autofocus", None)
+        self.fields["new_password2"].label = "Repeat new password"
 
 
 class Logout(views.LogoutView):
-    """End a session and let the browser forget the pictures that it kept."""
+    """End a session and let the browser drop the pictures in its cache."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Log out."""
@@ -76,78 +84,133 @@ class Logout(views.LogoutView):
         return response
 
 
-login = Login.as_view()
+login = counts_tries(Login.as_view())
 logout = Logout.as_view()
 
 
 @login_not_required
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
-def setup(request: HttpRequest) -> HttpResponse:
-    """Make the first login, at the machine itself only."""
-    if _has_users() or not _is_at_this_machine(request):
-        raise Http404
+@counts_tries
+def first_login(request: HttpRequest) -> HttpResponse:
+    """Create the first login, for who knows the code that only the machine's owner can read."""
+    if _has_users():
+        raise Http404("There is an account already.")
+    folder = Path(settings.CAMALERT.review.data_dir)
     form = UserCreationForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        if _is_too_often(request):
-            return _too_often(request)
+    context = {"form": form, "code": (request.POST.get("code", "") or request.GET.get("code", ""))[:50]}
+    if request.method != "POST":
+        return render(request, "review/first_login.html", context)
+    if not firstlogin.fits(request.POST.get("code", ""), folder):
+        log.warning("review_first_login_refused", peer=request.META["REMOTE_ADDR"])
+        return render(request, "review/first_login.html", context | {"is_wrong": True}, status=403)
+    if not form.is_valid():
+        return render(request, "review/first_login.html", context, status=422)
+    with transaction.atomic():  # IMMEDIATE: of two at once, the later finds the other's login
+        if _has_users():
+            raise Http404("There is an account already.")
         user = form.save(commit=False)
         user.is_staff = user.is_superuser = True
         user.save()
-        start_session(request, user, BACKEND)
-        log.info("review_first_login_made", user=user.get_username())
-        return redirect("people")
-    return render(request, "review/setup.html", {"form": form})
+    firstlogin.withdraw(folder)
+    start_session(request, user, BACKEND)
+    log.info("review_first_login_created", user=user.get_username(), peer=request.META["REMOTE_ADDR"])
+    response = redirect("visits")
+    remember(request, response, user)
+    return response
 
 
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
-    """Show the account: its password and its tokens."""
-    new_token = request.session.pop("new_token", "")
-    context = {"form": PasswordForm(request.user), "tokens": request.user.tokens.all(), "new_token": new_token}
-    return render(request, "review/account.html", context)
+    """Show the page."""
+    return render(request, "review/account.html", _facts(request, PasswordForm(request.user)))
 
 
 @sensitive_post_parameters()
 @require_POST
+@counts_tries
 def change_password(request: HttpRequest) -> HttpResponse:
-    """Change the password; other sessions of this login end."""
-    if _is_too_often(request):
-        return _too_often(request)
+    """Change the password; other sessions end, and the tokens unless they are to stay."""
     form = PasswordForm(request.user, request.POST)
     if not form.is_valid():
-        context = {"form": form, "tokens": request.user.tokens.all()}
-        return render(request, "review/account.html", context, status=422)
+        return render(request, "review/account.html", _facts(request, form), status=422)
+    request.user.keeps_tokens = bool(request.POST.get("keep_tokens"))
+    was_right(request)
     form.save()
     update_session_auth_hash(request, form.user)
-    log.info("review_password_changed", user=request.user.get_username())
-    messages.success(request, "The password is changed. Other browsers have to log in again.")
+    log.info("review_password_changed", user=request.user.get_username(), keeps_tokens=request.user.keeps_tokens)
+    kept = "Your tokens still work." if request.user.keeps_tokens else "Your tokens no longer work."
+    messages.success(request, f"Password changed. Other browsers have to log in again. {kept}")
     return redirect("account")
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+@counts_tries
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Ask for the password once more, before what a session alone must not do."""
+    onward = request.POST.get("next", "") or request.GET.get("next", "")
+    if not url_has_allowed_host_and_scheme(onward, None) or urlsplit(onward).path == request.path:
+        onward = reverse("account")
+    context = {"next": onward}
+    if request.method != "POST":
+        return render(request, "review/confirm_password.html", context)
+    if not is_right_again(request):
+        return render(request, "review/confirm_password.html", context | {"is_wrong": True}, status=403)
+    return redirect(onward)
+
+
+@sensitive_post_parameters()
+@require_POST
+@counts_tries
+def add_token(request: HttpRequest) -> HttpResponse:
+    """Make a token; it is shown once."""
+    name = request.POST.get("name", "").strip()
+    scope = request.POST.get("scope", "read")
+    days = request.POST.get("days", str(DEFAULT_DAYS))
+    if not is_right_again(request):
+        messages.error(request, "Wrong password: no token was made.")
+    elif not name:
+        messages.error(request, "Give the token a name, such as the program's.")
+    elif request.user.tokens.count() >= MAX_TOKENS:
+        messages.error(request, f"You have {MAX_TOKENS} tokens, the most there can be; remove one first.")
+    elif scope not in scopes_of(request.user):
+        messages.error(request, "Your tokens cannot have this scope.")
+    elif not re.fullmatch("[0-9]{1,5}", days) or int(days) > MAX_DAYS:
+        messages.error(request, f"A token is valid for 1 to {MAX_DAYS} days, or 0 for no limit.")
+    else:
+        request.session["new_token"] = issue(request.user, name, scope, int(days))
+        log.info("review_token_created", user=str(request.user), token=name[:100], scope=scope, days=int(days))
+    return redirect("account")
+
+
+@require_POST
+def remove_token(request: HttpRequest, token_id: int) -> HttpResponse:
+    """Remove a token."""
+    count, _ = request.user.tokens.filter(pk=token_id).delete()
+    if count:
+        log.info("review_token_removed", user=request.user.get_username())
+        messages.success(request, "Token removed. It no longer works.")
+    return redirect("account")
+
+
+@login_not_required
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """Redirect to the site's login: the admin's own would not be rate-limited."""
+    if request.user.is_authenticated:
+        raise PermissionDenied("Only owners may open the database tables.")
+    return redirect(f"{reverse('login')}?{urlencode({'next': request.GET.get('next', '')})}")
+
+
+def _facts(request: HttpRequest, form: PasswordForm) -> dict[str, Any]:
+    return {
+        "form": form,
+        "tokens": request.user.tokens.all(),
+        "new_token": request.session.pop("new_token", ""),
+        "scopes": scopes_of(request.user),
+        "now": datetime.datetime.now(),  # noqa: DTZ005 - the site's own times are local
+    }
 
 
 def _has_users() -> bool:
     return bool(get_user_model().objects.exists())
-
-
-def _is_at_this_machine(request: HttpRequest) -> bool:
-    """Tell whether the browser runs on this machine.
-
-    Behind a web server every request comes from this machine, and a strange page may use a name that points to it.
-    """
-    host = host_name(request.META.get("HTTP_HOST", ""))
-    return (
-        is_loopback(request.META["REMOTE_ADDR"])
-        and not request.META.get(IS_FORWARDED)
-        and (host == "localhost" or is_loopback(host))
-    )
-
-
-def _is_too_often(request: HttpRequest) -> bool:
-    return not _throttle.is_admitted(request.META["REMOTE_ADDR"], time.monotonic())
-
-
-def _too_often(request: HttpRequest) -> HttpResponse:
-    log.warning("review_login_held_back", peer=request.META["REMOTE_ADDR"])
-    response = fault(request, 429, "Too many tries", "Wait a minute before the next one.")
-    response.headers["Retry-After"] = str(int(SECONDS_A_TRY))
-    return response

@@ -1,4 +1,7 @@
-"""The cameras: when each was last heard, how much it sends, and which settings hold for it."""
+"""The cameras page: when each was last seen, how many alarms it sends, and which settings apply to it.
+
+They stand in the order of their names, and their bars have one scale, so that two visits and two cameras compare.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +15,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from camalert import config, status
+from camalert import identity
+from camalert.config.schema import Camera, Config
+from camalert.detection import rules
 from camalert.errors import StatusError
-from camalert.review.alarm import local_time
+from camalert.review import shots
 from camalert.review.alerts.models import CameraDay, SeenCamera
-from camalert.status import CameraStatus
+from camalert.review.selection import UNNAMED, Album, Selection
+from camalert.review.shots import Shot
+from camalert.status import model as service_status
+from camalert.status.model import CameraStatus
 
 DAYS = 14
 MAX_CAMERAS = 200
+MAX_PICTURES = 60  # each is a query
 
 
 @dataclass(frozen=True, slots=True)
 class DayBar:
-    """One day of a camera, as heights in a drawing of 100 units."""
+    """One day of a camera; heights and place in a drawing 100 units high."""
 
     date: str
     alerts: int
@@ -35,35 +44,26 @@ class DayBar:
 
 
 @dataclass(slots=True)
-class CameraPage:
+class CameraCard:
     """What the page shows of one camera."""
 
     name: str
     seen: SeenCamera | None = None
-    heard: CameraStatus | None = None
+    status: CameraStatus | None = None
+    last: Shot | None = None
     days: list[DayBar] = field(default_factory=list)
     settings: list[tuple[str, str]] = field(default_factory=list)
     is_configured: bool = False
 
     @property
-    def last_sign_utc(self) -> float:
-        """Return when it was last heard, 0 for never."""
-        return max(self.seen.last_seen_utc if self.seen else 0.0, self.heard.last_sign_utc if self.heard else 0.0)
+    def filter(self) -> str:
+        """Return the name that selects its alarms in a list."""
+        return self.name or UNNAMED
 
     @property
-    def last_sign(self) -> str:
-        """Return when it was last heard, in words."""
-        return local_time(self.last_sign_utc or None)
-
-    @property
-    def last_failure(self) -> str:
-        """Return when it last failed to deliver, in words."""
-        return local_time(self.heard.last_failure_utc or None) if self.heard else ""
-
-    @property
-    def address(self) -> str:
-        """Return the address it last sent from."""
-        return self.seen.last_peer if self.seen else ""
+    def last_seen_utc(self) -> float:
+        """Return when it was last seen, 0 for never."""
+        return max(self.seen.last_seen_utc if self.seen else 0.0, self.status.last_seen_utc if self.status else 0.0)
 
     @property
     def highest(self) -> int:
@@ -84,37 +84,51 @@ class CameraPage:
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
     """Show the page."""
-    cameras = gather(settings.CAMALERT, datetime.date.today())  # noqa: DTZ011 - the house's own day, as in the rows
-    return render(request, "review/cameras.html", {"cameras": cameras, "days": DAYS})
+    today = datetime.date.today()  # noqa: DTZ011 - the local day, as in the rows
+    return render(request, "review/cameras.html", {"cameras": _cards(settings.CAMALERT, today), "days": DAYS})
 
 
-def gather(settings_in_force: config.Config, today: datetime.date) -> list[CameraPage]:
-    """Return all cameras that are configured, mailed, or failed to; those heard last come first."""
-    found: dict[str, CameraPage] = {}
-    for seen in SeenCamera.objects.order_by("-last_seen_utc")[:MAX_CAMERAS]:
-        found[seen.name] = CameraPage(seen.name, seen=seen)
+def _cards(config: Config, today: datetime.date) -> list[CameraCard]:
+    """Return all cameras that are configured, mailed, or failed to."""
+    found: dict[str, CameraCard] = {}  # by `identity.key`
+
+    def card(name: str) -> CameraCard:
+        return found.setdefault(identity.key(name), CameraCard(name))
+
+    for camera in config.camera:
+        if camera.name:
+            card(camera.name).is_configured = True
+    for seen in SeenCamera.foremost(MAX_CAMERAS).reverse():
+        card(seen.name).seen = seen  # of two spellings the one that was used last
     try:
-        heard = status.read(Path(settings_in_force.service.run_dir)).cameras
+        statuses = service_status.read(Path(config.service.run_dir)).cameras
     except StatusError:
-        heard = ()
-    for camera in heard:
-        found.setdefault(camera.name, CameraPage(camera.name)).heard = camera
-    own = {camera.name: camera for camera in settings_in_force.camera if camera.name}
-    for name in own:
-        found.setdefault(name, CameraPage(name)).is_configured = True
+        statuses = ()
+    for status in statuses:
+        card(status.name).status = status
     first = today - datetime.timedelta(days=DAYS - 1)
     sums: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     for row in CameraDay.objects.filter(day__gte=str(first)).values("day", "camera", "alerts", "detections"):
-        sums[row["camera"]][row["day"]] = row["alerts"], row["detections"]
-    for name, page in found.items():
-        page.days = _bars(sums[name], first)
-        page.settings = _in_force(settings_in_force, own.get(name))
-    return sorted(found.values(), key=lambda page: page.last_sign_utc, reverse=True)
+        of_camera = sums[identity.key(row["camera"])]
+        alerts, detections = of_camera.get(row["day"], (0, 0))
+        of_camera[row["day"]] = alerts + row["alerts"], detections + row["detections"]
+    highest = max((alerts for key in found for alerts, _ in sums[key].values()), default=0) or 1
+    lasts = _last_pictures([each.filter for each in found.values()])
+    for key, each in found.items():
+        each.days = _bars(sums[key], first, highest)
+        each.settings = _settings(config, rules.camera_of(config, each.name))
+        each.last = lasts.get(each.filter)
+    return sorted(found.values(), key=lambda each: each.name.casefold())
 
 
-def _bars(sums: dict[str, tuple[int, int]], first: datetime.date) -> list[DayBar]:
+def _last_pictures(filters: list[str]) -> dict[str, Shot]:
+    """Return the last picture of each camera that has one, of the first `MAX_PICTURES`."""
+    pages = ((name, shots.page(Selection(Album.ALARMS, camera=name), None, 1)[0]) for name in filters[:MAX_PICTURES])
+    return {name: found[0] for name, found in pages if found}
+
+
+def _bars(sums: dict[str, tuple[int, int]], first: datetime.date, highest: int) -> list[DayBar]:
     dates = [str(first + datetime.timedelta(days=number)) for number in range(DAYS)]
-    highest = max((sums.get(date, (0, 0))[0] for date in dates), default=0) or 1
     return [
         DayBar(date, alerts, detections, 100 * alerts / highest, min(100, 100 * detections / highest), number * 10)
         for number, date in enumerate(dates)
@@ -122,19 +136,19 @@ def _bars(sums: dict[str, tuple[int, int]], first: datetime.date) -> list[DayBar
     ]
 
 
-def _in_force(config_in_force: config.Config, own: config.Camera | None) -> list[tuple[str, str]]:
-    """Say in words what the detection does with this camera's pictures."""
-    camera = own or config.Camera()
-    threshold = camera.threshold or config_in_force.detector.threshold
-    words = [
+def _settings(config: Config, camera: Camera) -> list[tuple[str, str]]:
+    """Return the settings that apply to a camera's pictures, each with its name."""
+    is_default = not (camera.threshold or config.detector.threshold)
+    threshold = f"{rules.threshold_of(config, camera) * 100:.0f} %" + (" (default)" if is_default else "")
+    facts = [
         ("Examined", "yes" if camera.examine else "no, only stored"),
-        ("Counts as a person from", f"{threshold * 100:.0f} %" if threshold else "the engine's own threshold"),
-        ("Effort", camera.effort or config_in_force.detector.effort),
+        ("Counts as a person from", threshold),
+        ("Effort", rules.effort_of(config, camera)),
     ]
     if camera.min_person_height_percent or camera.max_person_height_percent < 100:
         low, high = camera.min_person_height_percent, camera.max_person_height_percent
-        words.append(("Height of a person", f"{low:g} to {high:g} % of the picture"))
-    words += [(f"Area {area.name or '(unnamed)'}", area.rule) for area in camera.area]
-    silent_days = camera.silent_days or config_in_force.status.silent_days
-    words.append(("Counts as silent after", f"{silent_days:g} days" if silent_days else "never"))
-    return words
+        facts.append(("Height of a person", f"{low:g} to {high:g} % of the picture"))
+    facts += [(f"Area {area.name or '(unnamed)'}", area.rule) for area in camera.area]
+    silent_days = camera.silent_days or config.status.silent_days
+    facts.append(("Counts as silent after", f"{silent_days:g} days" if silent_days else "never"))
+    return facts

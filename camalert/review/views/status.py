@@ -1,7 +1,8 @@
-"""The service's state: what runs, what waits, how full the disk is, what went wrong last."""
+"""The status page: what runs, what is pending, how full the disk is, what went wrong last."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -9,54 +10,71 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from camalert import status
 from camalert.errors import StatusError
-from camalert.review.alarm import local_time
-from camalert.statusview import health
+from camalert.notify import outbox
+from camalert.review.views import switches, visits
+from camalert.status import model as status
+from camalert.status.text import health
 
 
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
     """Show the page."""
-    return render(request, "review/status.html", facts())
+    return render(request, "review/status.html", _facts())
 
 
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
-    """Give the part of the page that changes."""
-    return render(request, "review/_status.html", facts())
+    """Return the part of the page that changes."""
+    return render(request, "review/_status.html", _facts())
 
 
-def facts() -> dict[str, Any]:
-    """Return what the page shows."""
+@require_safe
+def alive(_request: HttpRequest) -> HttpResponse:
+    """Tell every open page whether the service works."""
+    found = _facts()
+    answer = {"health": found["health"], "message": found["message"]}
+    with contextlib.suppress(DatabaseError):
+        answer["to_review"] = visits.counted(visits.to_review())
+    return JsonResponse(answer)
+
+
+def _facts() -> dict[str, Any]:
     config = settings.CAMALERT
     database = Path(config.database.path)
     found: dict[str, Any] = {"database": str(database), "sizes": _sizes(database), "service": None}
+    with contextlib.suppress(DatabaseError):  # the page says elsewhere that the database is away
+        found |= {"targets": _targets(), "switched": switches.shown(), "exceptions": switches.exceptions()}
     try:
         service = status.read(Path(config.service.run_dir))
     except StatusError as error:
-        return found | {"words": str(error), "health": "unknown"}
-    is_alive = Path(f"/proc/{service.pid}").exists()
-    judgement, words = health(service, time.time(), is_alive=is_alive)
+        return found | {"message": str(error), "health": "unknown"}
+    # Our parent, or one that a process without rights may see: proc(5), hidepid.
+    is_alive = service.pid == os.getppid() or Path(f"/proc/{service.pid}").exists()
+    judgement, message = health(service, time.time(), is_alive=is_alive)
     return found | {
         "service": service,
-        "words": words,
+        "message": message,
         "health": judgement.name.lower(),
-        "started": local_time(service.started_utc),
-        "children": service.children,
-        "troubles": [(local_time(trouble.at_utc), trouble) for trouble in reversed(service.troubles)],
+        "problems": list(reversed(service.problems)),
     }
 
 
+def _targets() -> list[tuple[str, outbox.Record]]:
+    """Return how each target has fared."""
+    names = [target.name for target in settings.CAMALERT.notify]
+    return switches.read(lambda found: [(name, outbox.record_of(found, name)) for name in names])
+
+
 def _sizes(database: Path) -> list[tuple[str, int]]:
-    names = (("Database", database), ("Its log of changes", database.with_name(database.name + "-wal")))
-    sizes = [(words, os.path.getsize(path)) for words, path in names if path.exists()]
-    try:
+    files = (("Database", database), ("Write-ahead log", database.with_name(database.name + "-wal")))
+    sizes = [(name, os.path.getsize(path)) for name, path in files if path.exists()]
+    with contextlib.suppress(OSError):
         disk = shutil.disk_usage(database.parent)
-    except OSError:
-        return sizes
-    return [*sizes, ("Free on its disk", disk.free), ("Its disk", disk.total)]
+        sizes += [("Disk, free", disk.free), ("Disk, whole", disk.total)]
+    return sizes

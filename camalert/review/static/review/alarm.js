@@ -1,6 +1,7 @@
 // One alarm: boxes on and off, marks, keys, swiping to the neighbours.
 
-import { confirmDelete, isTyping, send, tell } from "./ask.js";
+import { light } from "./lightbox.js";
+import { attempt, isTyping, keepPlace, send, toast, tellThere } from "./ask.js";
 
 const SWIPE_PX = 60;
 
@@ -9,33 +10,50 @@ const id = Number(alarm.dataset.id);
 const picture = document.getElementById("picture");
 const reviewed = document.getElementById("reviewed");
 const boxes = document.getElementById("boxes");
+const marks = [...document.querySelectorAll("[data-mark]")];
 const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
 const press = (button, isOn) => button.setAttribute("aria-pressed", String(isOn));
-const attempt = (work) => work.catch((error) => tell(error.message, "error"));
 const follow = (name) => { const link = document.getElementById(name); if (link) location.assign(link.href); };
 
 function showReviewed(isReviewed) {
   alarm.dataset.reviewed = String(isReviewed);
-  reviewed.textContent = isReviewed ? "✓ Reviewed" : "Mark as reviewed";
+  reviewed.textContent = isReviewed ? "✓ Reviewed" : "Mark reviewed";
   reviewed.classList.toggle("plain", isReviewed);
 }
 
+async function change(values) {
+  await send(alarm.dataset.change, { ids: [id], ...values });
+  if ("mark" in values) for (const button of marks) press(button, button.dataset.mark === values.mark);
+  showReviewed(values.reviewed ?? (values.mark ? true : alarm.dataset.reviewed === "true"));
+}
+
 async function toggleReviewed() {
-  const isReviewed = alarm.dataset.reviewed !== "true";
-  await send(alarm.dataset.change, { ids: [id], reviewed: isReviewed });
-  showReviewed(isReviewed);
+  const wasReviewed = alarm.dataset.reviewed === "true";
+  await change({ reviewed: !wasReviewed });
+  toast(wasReviewed ? "Marked as unreviewed." : "Marked as reviewed.", () => change({ reviewed: wasReviewed }));
+}
+
+/** Mark it as reviewed and go on to the next one of the list; one that is reviewed becomes unreviewed and stays. */
+async function reviewAndGoOn() {
+  const older = document.getElementById("older");
+  if (alarm.dataset.reviewed === "true" || !older) { await toggleReviewed(); return; }
+  await change({ reviewed: true });
+  tellThere("Marked as reviewed.", { url: alarm.dataset.change, body: { ids: [id], reviewed: false } });
+  location.assign(older.href);
 }
 
 async function toggleMark(button) {
-  const isMarked = !isPressed(button);
-  await send(alarm.dataset.change, { ids: [id], mark: isMarked ? button.dataset.mark : null });
-  press(button, isMarked);
-  if (isMarked) showReviewed(true);
+  const wasReviewed = alarm.dataset.reviewed === "true";
+  const before = marks.find(isPressed)?.dataset.mark ?? null;
+  const mark = isPressed(button) ? null : button.dataset.mark;
+  await change({ mark });
+  toast(mark ? `Flagged: ${mark}.` : "Flag removed.", () => change({ mark: before, reviewed: wasReviewed }));
 }
 
 async function removeThis() {
-  if (!(await confirmDelete(1))) return;
-  await send(alarm.dataset.delete, { ids: [id] });
+  if (!alarm.dataset.delete) return; // owners only
+  const { deletion } = await send(alarm.dataset.delete, { ids: [id] });
+  tellThere("1 picture deleted; the bin keeps it for a day.", { url: alarm.dataset.restore, body: { deletion } });
   const next = document.getElementById("older") ?? document.getElementById("newer");
   location.replace(next ? next.href : alarm.dataset.list);
 }
@@ -44,16 +62,16 @@ function showBoxes(isOn) {
   if (!boxes) return;
   picture.classList.toggle("without-boxes", !isOn);
   press(boxes, isOn);
-  try { localStorage.setItem("boxes", isOn ? "on" : "off"); } catch { /* then not remembered */ }
+  try { localStorage.setItem("camalert-boxes", isOn ? "on" : "off"); } catch { /* then not remembered */ }
 }
 
 reviewed.addEventListener("click", () => attempt(toggleReviewed()));
-document.getElementById("remove").addEventListener("click", () => attempt(removeThis()));
+document.getElementById("remove")?.addEventListener("click", () => attempt(removeThis()));
 boxes?.addEventListener("click", () => showBoxes(!isPressed(boxes)));
-for (const button of document.querySelectorAll("[data-mark]")) {
+for (const button of marks) {
   button.addEventListener("click", () => attempt(toggleMark(button)));
 }
-try { if (localStorage.getItem("boxes") === "off") showBoxes(false); } catch { /* shown, then */ }
+try { if (localStorage.getItem("camalert-boxes") === "off") showBoxes(false); } catch { /* shown, then */ }
 
 const snapshot = document.getElementById("snapshot");
 function showMissing() {
@@ -69,7 +87,8 @@ document.addEventListener("keydown", (event) => {
   switch (event.key) {
     case "ArrowLeft": follow("newer"); break;
     case "ArrowRight": follow("older"); break;
-    case "r": attempt(toggleReviewed()); break;
+    case "r": attempt(reviewAndGoOn()); break;
+    case "f": { const item = document.querySelector("[data-light]"); if (item) light(item); break; }
     case "b": if (boxes) showBoxes(!isPressed(boxes)); break;
     case "Delete": attempt(removeThis()); break;
     case "Escape": follow("back"); break;
@@ -77,6 +96,11 @@ document.addEventListener("keydown", (event) => {
   }
   event.preventDefault();
 });
+
+// The list comes back to this picture, however one returns.
+const keep = () => keepPlace(alarm.dataset.album, alarm.dataset.query, { id, timestamp: alarm.dataset.timestamp });
+keep();
+addEventListener("pageshow", keep);
 
 let start = null;
 picture.addEventListener("touchstart", (event) => {

@@ -1,55 +1,69 @@
-// The grid: choosing, keys, touch, older pictures by scrolling, new ones by themselves.
+// A list of visits or pictures: selecting, keys, touch, older ones on scrolling, new ones on their own.
 
-import { confirmDelete, isTyping, send, tell } from "./ask.js";
+import { ask, attempt, isTyping, keepPlace, send, showToReview, takePlace, tellThere, toast } from "./ask.js";
 
 const EVENT_GAP_S = 60;
 const POLL_MS = 3000;
 const LONG_PRESS_MS = 450;
 const MAX_WATCHED = 250;
+const MAX_STEPS = 30; // pages fetched to come back to a place; beyond that the list is opened at the place
 
 const days = document.getElementById("days");
-const form = document.getElementById("chosen");
+const form = document.getElementById("selected");
 const shots = () => [...days.querySelectorAll(".shot")];
 const box = (shot) => shot.querySelector("input");
-const chosen = () => shots().filter((shot) => box(shot).checked);
+const NOUN = days.dataset.noun;
+const LEAVES = days.dataset.review === "new"; // what was reviewed leaves the list
+const selected = () => shots().filter((shot) => box(shot).checked);
 const seconds = (shot) => Date.parse(shot.dataset.timestamp.slice(0, 19).replace(" ", "T") + "Z") / 1000;
 
-// --- choosing --------------------------------------------------------------------------------------------------------
+// --- selecting -------------------------------------------------------------------------------------------------------
 
-function showChoice() {
-  const count = chosen().length;
-  document.body.classList.toggle("choosing", count > 0);
-  document.getElementById("count").textContent = count ? `${count} chosen` : "";
+function showSelection() {
+  const count = selected().length;
+  document.body.classList.toggle("selecting", count > 0);
+  document.getElementById("count").textContent = count ? `${count} selected` : "";
+  for (const all of days.querySelectorAll(".pick-all input")) {
+    const own = [...all.closest(".day, .event").querySelectorAll(".shot input")];
+    const chosen = own.filter((each) => each.checked).length;
+    all.checked = chosen > 0 && chosen === own.length;
+    all.indeterminate = chosen > 0 && chosen < own.length;
+  }
 }
 
-function choose(shot, isChosen) {
-  box(shot).checked = isChosen;
-  showChoice();
+function select(shot, isSelected) {
+  box(shot).checked = isSelected;
+  showSelection();
 }
 
-let lastChosen = null;
-days.addEventListener("change", showChoice);
+let lastSelected = null;
+days.addEventListener("change", (event) => {
+  if (event.target.matches(".pick-all input")) {
+    for (const each of event.target.closest(".day, .event").querySelectorAll(".shot input")) each.checked = event.target.checked;
+  }
+  showSelection();
+});
 days.addEventListener("click", (event) => {
   const shot = event.target.closest(".shot");
   if (!shot) return;
   if (event.target.matches("input")) {
-    if (event.shiftKey && lastChosen?.isConnected) {
+    if (event.shiftKey && lastSelected?.isConnected) {
       const all = shots();
-      const [from, to] = [all.indexOf(lastChosen), all.indexOf(shot)].sort((a, b) => a - b);
+      const [from, to] = [all.indexOf(lastSelected), all.indexOf(shot)].sort((a, b) => a - b);
       for (const other of all.slice(from, to + 1)) box(other).checked = event.target.checked;
     }
-    lastChosen = shot;
-    showChoice();
-  } else if (document.body.classList.contains("choosing") && event.target.closest(".open") && !event.ctrlKey && !event.metaKey) {
-    event.preventDefault(); // while choosing, a tap chooses
-    choose(shot, !box(shot).checked);
+    lastSelected = shot;
+    showSelection();
+  } else if (document.body.classList.contains("selecting") && event.target.closest(".open") && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault(); // while selecting, a tap selects
+    select(shot, !box(shot).checked);
   }
 });
-function chooseNone() {
-  for (const shot of chosen()) box(shot).checked = false;
-  showChoice();
+function clearSelection() {
+  for (const shot of selected()) box(shot).checked = false;
+  showSelection();
 }
-form.addEventListener("reset", (event) => { event.preventDefault(); chooseNone(); });
+form.addEventListener("reset", (event) => { event.preventDefault(); clearSelection(); });
 
 let press = null;
 days.addEventListener("pointerdown", (event) => {
@@ -57,7 +71,7 @@ days.addEventListener("pointerdown", (event) => {
   if (!shot || event.pointerType === "mouse") return;
   press = setTimeout(() => {
     press = null;
-    choose(shot, !box(shot).checked);
+    select(shot, !box(shot).checked);
     days.addEventListener("click", (click) => { click.preventDefault(); click.stopPropagation(); }, { capture: true, once: true });
   }, LONG_PRESS_MS);
 });
@@ -71,7 +85,7 @@ days.addEventListener("contextmenu", (event) => {
   if (event.pointerType === "touch" && event.target.closest(".shot")) event.preventDefault();
 });
 
-// --- what is done with them ------------------------------------------------------------------------------------------
+// --- actions ---------------------------------------------------------------------------------------------------------
 
 function remove(shot) {
   const [event, day] = [shot.closest(".event"), shot.closest(".day")];
@@ -81,35 +95,122 @@ function remove(shot) {
   document.getElementById("empty").hidden = days.querySelector(".shot, .more") !== null;
 }
 
-async function markReviewed(some, isReviewed) {
-  const ids = some.map((shot) => Number(shot.dataset.id));
-  await send(days.dataset.change, { ids, reviewed: isReviewed });
+const many = (count) => `${count} ${NOUN}${count === 1 ? "" : "s"}`;
+const find = (id) => document.getElementById(`${days.dataset.album}-${id}`); // refreshed meanwhile, it is another element
+const idsOf = (some) => some.map((shot) => Number(shot.dataset.id));
+const isDone = (shot) => shot.classList.contains("done");
+
+/** Return a copy of some items within their events and days, to be put back. */
+function copied(some) {
+  const piece = new DocumentFragment();
   for (const shot of some) {
+    const [event, day] = [shot.closest(".event"), shot.closest(".day")];
+    const [eventCopy, dayCopy] = [event.cloneNode(true), day.cloneNode(false)];
+    for (const other of eventCopy.querySelectorAll(".shot")) if (other.id !== shot.id) other.remove();
+    const events = day.querySelector(".events").cloneNode(false);
+    events.append(eventCopy);
+    dayCopy.append(day.querySelector("h2").cloneNode(true), events);
+    piece.append(dayCopy);
+  }
+  return piece;
+}
+
+/** Give the focus to what follows some items; they may leave the page then. */
+function goOn(some) {
+  const all = shots();
+  const last = all.indexOf(some.at(-1));
+  const next = all.slice(last + 1).find((shot) => !some.includes(shot))
+    ?? all.slice(0, last).findLast((shot) => !some.includes(shot));
+  next?.querySelector(".open").focus();
+  next?.scrollIntoView({ block: "nearest" });
+}
+
+/** Take items out of the page; returns what puts them back. */
+function takeOut(some) {
+  const piece = copied(some);
+  goOn(some);
+  for (const shot of some) remove(shot);
+  showSelection();
+  return () => {
+    for (const input of piece.querySelectorAll("input")) input.checked = false;
+    document.getElementById("empty").hidden = true;
+    merge(piece, false);
+    showSelection();
+  };
+}
+
+function showReviewed(ids, isReviewed) {
+  for (const shot of ids.map(find)) {
+    if (!shot) continue;
     shot.classList.toggle("done", isReviewed);
     shot.dataset.state = shot.dataset.state.replace(/\/(done|new)\//, isReviewed ? "/done/" : "/new/");
   }
 }
 
-async function removeAll(some) {
-  if (!(await confirmDelete(some.length))) return;
-  const after = shots().slice(shots().indexOf(some.at(-1)) + 1).find((shot) => !some.includes(shot));
-  const ids = some.map((shot) => Number(shot.dataset.id));
-  const { deleted } = await send(days.dataset.delete, { ids });
-  for (const shot of some) remove(shot);
-  tell(`${deleted} picture${deleted === 1 ? "" : "s"} deleted.`);
-  showChoice();
-  (after ?? shots().at(-1))?.querySelector(".open").focus();
+/** Send a change of the items, show it, and return what takes it back. */
+async function change(some, values) {
+  const ids = idsOf(some);
+  const before = some.map((shot) => ({ id: Number(shot.dataset.id), isDone: isDone(shot), mark: shot.dataset.state.split("/")[2] }));
+  const answer = await send(days.dataset.change, { ids, ...values });
+  if (answer.to_review !== undefined) showToReview(answer.to_review);
+  const isReviewed = values.reviewed ?? true; // a mark is a review
+  const putBack = LEAVES && isReviewed ? takeOut(some) : () => {};
+  showReviewed(ids, isReviewed);
+  if (!LEAVES && isReviewed) goOn(some);
+  return async () => {
+    if (answer.pictures) { // a visit: only those of its pictures that were changed
+      const back = "mark" in values ? { mark: null, reviewed: before.every((each) => each.isDone) } : { reviewed: !values.reviewed };
+      if (answer.pictures.length) await send(days.dataset.pictures, { ids: answer.pictures, ...back });
+    } else {
+      for (const mark of "mark" in values ? new Set(before.map((each) => each.mark)) : []) {
+        await send(days.dataset.change, { ids: before.filter((each) => each.mark === mark).map((each) => each.id), mark: mark || null });
+      }
+      for (const was of [true, false]) {
+        const those = before.filter((each) => each.isDone === was).map((each) => each.id);
+        if (those.length) await send(days.dataset.change, { ids: those, reviewed: was });
+      }
+    }
+    putBack();
+    for (const { id, isDone: wasDone } of before) showReviewed([id], wasDone);
+    find(before[0].id)?.querySelector(".open").focus();
+    await update().catch(() => {});
+  };
 }
 
-const attempt = (work) => work.catch((error) => tell(error.message, "error"));
+async function markReviewed(some, isReviewed) {
+  const others = some.filter((shot) => isDone(shot) !== isReviewed);
+  if (!others.length) { goOn(some); return; }
+  const undo = await change(others, { reviewed: isReviewed });
+  toast(`${many(others.length)} marked as ${isReviewed ? "reviewed" : "unreviewed"}.`, undo);
+}
+
+async function flag(some, mark) {
+  const undo = await change(some, { mark });
+  toast(`${many(some.length)} flagged: ${mark}.`, undo);
+  await update().catch(() => {});
+}
+
+async function removeAll(some) {
+  if (!days.dataset.delete) return; // owners only
+  const { deleted, deletion, to_review: count } = await send(days.dataset.delete, { ids: idsOf(some) });
+  if (count !== undefined) showToReview(count);
+  const putBack = takeOut(some);
+  toast(`${many(deleted)} deleted; the bin keeps ${deleted === 1 ? "it" : "them"} for a day.`, deletion && (async () => {
+    const answer = await send(days.dataset.restore, { deletion });
+    if (count !== undefined) showToReview(answer.to_review);
+    putBack();
+    find(idsOf(some)[0])?.querySelector(".open").focus();
+  }));
+}
 
 form.addEventListener("submit", (event) => {
   const action = event.submitter?.value;
   if (action === "zip") return; // the browser takes the file
   event.preventDefault();
-  const some = chosen();
+  const some = selected();
   if (action === "delete") attempt(removeAll(some));
-  else attempt(markReviewed(some, action === "reviewed").then(() => { chooseNone(); tell(`${some.length} marked.`); }));
+  else if (action.endsWith("a person")) attempt(flag(some, action).then(clearSelection));
+  else attempt(markReviewed(some, action === "reviewed").then(clearSelection));
 });
 
 // --- keys ------------------------------------------------------------------------------------------------------------
@@ -136,9 +237,17 @@ function beside(shot, key) {
 }
 
 document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "a" && !event.target.closest("input:not([type=checkbox]), textarea, select, dialog")) {
+    event.preventDefault();
+    const all = shots();
+    const isOn = all.some((shot) => !box(shot).checked);
+    for (const shot of all) box(shot).checked = isOn;
+    showSelection();
+    return;
+  }
   if (isTyping(event)) return;
   const shot = document.activeElement.closest?.(".shot");
-  const some = chosen().length ? chosen() : shot ? [shot] : [];
+  const some = selected().length ? selected() : shot ? [shot] : [];
   switch (event.key) {
     case "ArrowLeft": case "ArrowRight": case "ArrowUp": case "ArrowDown": {
       const next = shot ? beside(shot, event.key) : shots()[0];
@@ -149,19 +258,29 @@ document.addEventListener("keydown", (event) => {
     }
     case " ":
       if (!shot || event.target.matches("input, button")) return;
-      choose(shot, !box(shot).checked);
+      select(shot, !box(shot).checked);
       break;
     case "r":
       if (!some.length) return;
-      attempt(markReviewed(some, some.some((one) => !one.classList.contains("done"))));
+      attempt(markReviewed(some, some.some((one) => !isDone(one))).then(clearSelection));
+      break;
+    case "n":
+      if (!some.length) return;
+      attempt(flag(some, "not a person").then(clearSelection));
       break;
     case "Delete":
       if (!some.length) return;
       attempt(removeAll(some));
       break;
     case "Escape":
-      chooseNone();
+      clearSelection();
       break;
+    case "?": {
+      const help = document.getElementById("help");
+      help.open = !help.open;
+      if (help.open) help.scrollIntoView({ block: "nearest" });
+      break;
+    }
     default:
       return;
   }
@@ -171,32 +290,36 @@ document.addEventListener("keydown", (event) => {
 // --- older and newer pictures ----------------------------------------------------------------------------------------
 
 /** Merge days of another piece of the list into the page, so that no day and no event is split in two. */
-function merge(html, isNewer) {
-  const piece = document.createElement("template");
-  piece.innerHTML = html;
-  for (const shot of piece.content.querySelectorAll(".shot")) {
-    if (document.getElementById(shot.id)) shot.remove(); // told twice
+function merge(piece, isNewer) {
+  for (const shot of piece.querySelectorAll(".shot")) {
+    if (document.getElementById(shot.id)) shot.remove(); // sent twice
     else if (isNewer) shot.classList.add("fresh");
   }
-  for (const empty of [...piece.content.querySelectorAll(".event")]) if (!empty.querySelector(".shot")) empty.remove();
-  for (const day of [...piece.content.querySelectorAll(".day")]) {
+  for (const empty of [...piece.querySelectorAll(".event")]) if (!empty.querySelector(".shot")) empty.remove();
+  for (const day of [...piece.querySelectorAll(".day")]) {
     const same = days.querySelector(`.day[data-day="${CSS.escape(day.dataset.day)}"]`);
     if (!same) {
       const later = [...days.querySelectorAll(".day")].find((other) => other.dataset.day < day.dataset.day);
       if (day.querySelector(".event")) days.insertBefore(day, later ?? days.querySelector(".more"));
       continue;
     }
-    for (const event of [...day.querySelectorAll(".event")]) mergeEvent(event, same.querySelector(".events"), isNewer);
+    for (const event of [...day.querySelectorAll(".event")]) mergeEvent(event, same.querySelector(".events"));
   }
-  const more = piece.content.querySelector(".more");
+  const more = piece.querySelector(".more");
   if (more) days.append(more);
   watchEnd();
 }
 
-function mergeEvent(event, events, isNewer) {
+function parsed(html) {
+  const piece = document.createElement("template");
+  piece.innerHTML = html;
+  return piece.content;
+}
+
+function mergeEvent(event, events) {
   const own = [...event.querySelectorAll(".shot")];
   const [newest, oldest] = [seconds(own[0]), seconds(own.at(-1))];
-  for (const other of events.querySelectorAll(".event")) {
+  for (const other of event.classList.contains("visit") ? [] : events.querySelectorAll(".event")) {
     if (other.dataset.camera !== event.dataset.camera) continue;
     const there = [...other.querySelectorAll(".shot")];
     if (oldest - seconds(there[0]) <= EVENT_GAP_S && seconds(there.at(-1)) - newest <= EVENT_GAP_S) {
@@ -205,89 +328,131 @@ function mergeEvent(event, events, isNewer) {
       return;
     }
   }
-  if (isNewer) {
-    const later = [...events.children].find((other) => seconds(other.querySelector(".shot")) < newest);
-    events.insertBefore(event, later ?? null);
-  } else {
-    events.append(event);
+  const later = [...events.children].find((other) => seconds(other.querySelector(".shot")) < newest);
+  events.insertBefore(event, later ?? null);
+}
+
+/** Fetch the next piece of the list; resolves to whether there was one. */
+async function loadOlder() {
+  const more = days.querySelector(".more");
+  const link = more?.querySelector("a");
+  if (!link || link.dataset.loading) return false;
+  link.dataset.loading = "yes";
+  try {
+    const response = await ask(link.dataset.more);
+    if (!response.ok) throw new Error();
+    const html = await response.text();
+    more.remove();
+    merge(parsed(html), false);
+    return true;
+  } catch {
+    delete link.dataset.loading; // the link itself still works
+    end.unobserve(more);
+    return false;
   }
 }
 
-const end = new IntersectionObserver(async (entries) => {
-  const entry = entries.find((one) => one.isIntersecting);
-  const link = entry?.target.querySelector("a");
-  if (!link || link.dataset.loading) return;
-  link.dataset.loading = "yes";
-  try {
-    const response = await fetch(link.dataset.more);
-    if (!response.ok) throw new Error();
-    const html = await response.text();
-    link.closest(".more").remove();
-    merge(html, false);
-  } catch {
-    delete link.dataset.loading; // the link itself still works
-    end.unobserve(entry.target);
-  }
+const end = new IntersectionObserver((entries) => {
+  if (entries.some((entry) => entry.isIntersecting) && !isReturning) loadOlder();
 }, { rootMargin: "1200px" });
 
 function watchEnd() {
   const more = days.querySelector(".more");
   if (more) end.observe(more);
 }
+
+// --- back to the last picture ----------------------------------------------------------------------------------------
+
+let isReturning = false;
+
+async function returnToPlace() {
+  const place = takePlace(days.dataset.album, days.dataset.query);
+  if (!place) return;
+  isReturning = true;
+  history.scrollRestoration = "manual";
+  const isFartherDown = () => !(shots().at(-1)?.dataset.timestamp < place.timestamp);
+  for (let step = 0; !find(place.id) && isFartherDown() && step < MAX_STEPS && await loadOlder(); step += 1);
+  // Gone from the list, by a deletion or a filter: the next older one.
+  const shot = find(place.id) ?? shots().find((other) => other.dataset.timestamp < place.timestamp);
+  isReturning = false;
+  if (shot) {
+    shot.scrollIntoView({ block: "center" });
+    shot.querySelector(".open").focus({ preventScroll: true });
+  } else if (days.querySelector(".more")) {
+    // Far down: a page of the list that begins with it.
+    const query = new URLSearchParams(days.dataset.query);
+    query.set("before", `${place.timestamp}~${place.id + 1}`);
+    keepPlace(days.dataset.album, days.dataset.query, place);
+    location.replace(`${location.pathname}?${query}`);
+  }
+  history.scrollRestoration = "auto";
+  watchEnd();
+}
+
+days.addEventListener("click", (event) => {
+  const shot = event.target.closest(".open")?.closest(".shot");
+  if (!shot || event.defaultPrevented) return;
+  keepPlace(days.dataset.album, days.dataset.query, { id: Number(shot.dataset.id), timestamp: shot.dataset.timestamp });
+});
+addEventListener("pageshow", returnToPlace);
 watchEnd();
 
-async function look() {
+async function update() {
   const shown = shots().slice(0, MAX_WATCHED).map((shot) => `${shot.dataset.id}=${shot.dataset.state}`).join(",");
   const query = new URLSearchParams(days.dataset.query);
   query.set("after", days.dataset.newest);
-  const response = await fetch(`${days.dataset.live}?${query}`, {
+  const response = await ask(`${days.dataset.live}?${query}`, {
     method: "POST",
     headers: { "Content-Type": "text/plain", "X-CSRFToken": document.body.dataset.csrf },
     body: shown,
   });
-  if (response.status === 401) location.reload();
   if (!response.ok) throw new Error();
   const news = await response.json();
   days.dataset.newest = news.newest;
   for (const id of news.gone) {
-    const shot = document.getElementById(`${days.dataset.album}-${id}`);
+    const shot = find(id);
     if (shot) remove(shot);
   }
   for (const [id, html] of Object.entries(news.changed)) {
-    const old = document.getElementById(`${days.dataset.album}-${id}`);
-    const piece = document.createElement("template");
-    piece.innerHTML = html;
-    const fresh = piece.content.querySelector(".shot");
+    const old = find(id);
+    const fresh = parsed(html).querySelector(".shot");
     if (!old || !fresh) continue;
     box(fresh).checked = box(old).checked;
     const hadFocus = old.contains(document.activeElement);
-    fresh.querySelector("img").replaceWith(old.querySelector("img")); // no flicker: the picture is the same
-    old.replaceWith(fresh);
+    const [oldImage, freshImage] = [old, fresh].map((shot) => shot.querySelector("img"));
+    if (oldImage.src.split("&")[0] === freshImage.src) freshImage.replaceWith(oldImage); // no flicker: it is the same
+    const isVisit = fresh.closest(".visit") !== null; // of which the words below the picture change as well
+    (isVisit ? old.closest(".visit") : old).replaceWith(isVisit ? fresh.closest(".visit") : fresh);
     if (hadFocus) fresh.querySelector(".open").focus();
   }
+  if (news.to_review !== undefined) showToReview(news.to_review);
   if (news.count) {
     document.getElementById("empty").hidden = true;
-    merge(news.added, true);
-    document.getElementById("live").textContent = `${news.count} new picture${news.count === 1 ? "" : "s"}`;
+    merge(parsed(news.added), true);
+    document.getElementById("live").textContent = `${news.count} new ${NOUN}${news.count === 1 ? "" : "s"}`;
   }
-  showChoice();
+  showSelection();
 }
 
 if (days.dataset.live) {
   let failures = 0;
   const turn = async () => {
     if (!document.hidden) {
-      await look().then(() => { failures = 0; }, () => { failures += 1; });
+      await update().then(() => { failures = 0; }, () => { failures += 1; });
     }
     setTimeout(turn, POLL_MS * Math.min(10, 2 ** failures));
   };
   setTimeout(turn, POLL_MS);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) look().catch(() => {}); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) update().catch(() => {}); });
 }
 
 // --- filters ---------------------------------------------------------------------------------------------------------
 
 const filters = document.getElementById("filters");
+const filterButton = document.getElementById("filter-button"); // on a phone, where they would fill the screen
+filterButton.addEventListener("click", () => {
+  filterButton.setAttribute("aria-expanded", String(filters.classList.toggle("open")));
+});
 filters.addEventListener("change", (event) => {
   if (event.target.name === "day" && event.target.value === "" && event.target.validity.badInput) return;
   for (const field of filters.elements) if (field.name && !field.value) field.disabled = true; // short addresses
@@ -295,9 +460,23 @@ filters.addEventListener("change", (event) => {
 });
 addEventListener("pageshow", () => {
   for (const field of filters.elements) field.disabled = false;
-  showChoice();
+  showSelection();
 });
-document.getElementById("review-all").addEventListener("submit", (event) => {
-  if (!confirm("Mark all of these pictures as reviewed?")) event.preventDefault();
+async function reviewAll(reviewing) {
+  const response = await ask(reviewing.action, {
+    method: "POST",
+    headers: { Accept: "application/json" },
+    body: new URLSearchParams(new FormData(reviewing)),
+  });
+  if (!response.ok) throw new Error(`camalert answers ${response.status}; nothing was changed.`);
+  const { message, pictures } = await response.json();
+  const url = days.dataset.pictures ?? days.dataset.change;
+  tellThere(message, pictures.length ? { url, body: { ids: pictures, reviewed: false } } : null);
+  location.reload();
+}
+
+document.getElementById("review-all")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(reviewAll(event.target));
 });
-showChoice();
+showSelection();

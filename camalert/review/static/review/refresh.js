@@ -1,4 +1,6 @@
-// Parts of a page that renew themselves: data-refresh is where from, data-every how often in seconds.
+// Parts of a page that refresh: data-refresh is the address, data-every the interval in seconds.
+
+import { ask } from "./ask.js";
 
 for (const part of document.querySelectorAll("[data-refresh]")) {
   const every = 1000 * Number(part.dataset.every);
@@ -7,7 +9,7 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
   const turn = async () => {
     if (!document.hidden) {
       try {
-        const response = await fetch(part.dataset.refresh, { redirect: "error" });
+        const response = await ask(part.dataset.refresh);
         if (!response.ok) throw new Error();
         const html = await response.text();
         // Replaced only when it changed: what is selected or being read stays.
@@ -15,7 +17,7 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
         shown = html;
         failures = 0;
       } catch {
-        failures += 1;
+        failures += 1; // the bar at the top says so
       }
     }
     setTimeout(turn, every * Math.min(10, 2 ** failures));

@@ -1,0 +1,1 @@
+"""The processes that read mails for smtp: `parent` is its side, `process` the child."""

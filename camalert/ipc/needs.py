@@ -1,0 +1,70 @@
+"""What each child needs of the system once it is set up: one row a child. docs/security.md has the same table in words.
+
+Whoever adds a child adds its row; without one it does not start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from camalert.config.build import without_secrets
+from camalert.config.schema import Config
+from camalert.system.confinement import DISPOSABLE, Needs
+
+JOURNAL = "folder.reading"  # in the run directory: which file the folder process reads
+
+WRITER, SMTP, READER, FOLDER, DECODER, DETECTOR = "writer", "smtp", "reader", "folder", "decoder", "detector"
+METRICS, REVIEW, THUMBNAILS, NOTIFIER = "metrics", "review", "thumbnails", "notifier"
+
+
+def table(config: Config) -> dict[str, Needs]:
+    """Return the needs of every kind of child."""
+    run_dir = config.service.run_dir
+    database = _folders_of(config.database.path)
+    return {
+        # It names the program that has the database locked: /proc/locks and the programs' names.
+        WRITER: Needs(reads=("/proc",), writes=database),
+        SMTP: Needs(serves=True, starts=True),
+        READER: DISPOSABLE,
+        FOLDER: Needs(
+            writes=(config.intake.folder.path,), updates=(str(Path(run_dir) / JOURNAL),), moves=True,
+            files=DISPOSABLE.files,
+        ),
+        DECODER: DISPOSABLE,
+        DETECTOR: replace(DISPOSABLE, connects=config.detector.engine == "remote"),
+        METRICS: Needs(reads=(run_dir,), serves=True, binds=(config.metrics.port,), files=DISPOSABLE.files),
+        REVIEW: Needs(
+            reads=(run_dir,), writes=(config.review.data_dir, *database), serves=True, starts=True,
+            binds=(config.review.port,),
+        ),
+        THUMBNAILS: DISPOSABLE,
+        # A reader of SQLite's WAL writes into its index.
+        NOTIFIER: Needs(reads=(run_dir,), writes=database, connects=True),
+    }  # fmt: skip
+
+
+def of(kind: str, config: Config) -> Needs | None:
+    """Return what a kind of child needs, None when nothing is to be taken from any."""
+    return table(config)[kind] if config.service.confine else None
+
+
+def told(kind: str, config: Config) -> Config:
+    """Return the configuration as a kind of child gets it: of the secrets those that it uses."""
+    bare = without_secrets(config)
+    return replace(
+        bare,
+        smtp=config.smtp if kind == SMTP else bare.smtp,
+        notify=config.notify if kind == NOTIFIER else bare.notify,
+    )
+
+
+def kind_of(name: str) -> str:
+    """Return the kind of a child by its name: "decoder" of "decoder-2"."""
+    return name.partition("-")[0]
+
+
+def _folders_of(file: str) -> tuple[str, ...]:
+    """Return the folders of a file and of what it is a link to: companions of a database lie beside either."""
+    path = Path(file).absolute()
+    return tuple(dict.fromkeys((str(path.parent), str(path.resolve().parent))))

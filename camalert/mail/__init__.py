@@ -1,1 +1,0 @@
-"""Reading alarm mails: bytes and an envelope in, values out. Pure: no socket, clock, file or log call."""

@@ -1,0 +1,67 @@
+// One visit: reviewed and on to the next, marks, deletion, keys, the light box.
+
+import { attempt, isTyping, keepPlace, send, tellThere } from "./ask.js";
+import { light } from "./lightbox.js";
+
+const visit = document.getElementById("visit");
+const id = Number(visit.dataset.id);
+const isReviewed = () => visit.dataset.reviewed === "true";
+const follow = (name) => { const link = document.getElementById(name); if (link) location.assign(link.href); };
+
+/** Go on to the next one of the list, which says what was done. */
+function goOn(message, undo) {
+  tellThere(message, undo);
+  const next = document.getElementById("older") ?? document.getElementById("newer");
+  location.assign(next ? next.href : document.getElementById("back").href);
+}
+
+async function review() {
+  const wanted = !isReviewed();
+  const { pictures } = await send(visit.dataset.change, { ids: [id], reviewed: wanted });
+  const undo = { url: visit.dataset.pictures, body: { ids: pictures, reviewed: !wanted } };
+  const message = `${visit.dataset.name}: marked as ${wanted ? "reviewed" : "unreviewed"}.`;
+  if (wanted) goOn(message, pictures.length ? undo : null);
+  else { tellThere(message, pictures.length ? undo : null); location.reload(); }
+}
+
+async function flag(mark) {
+  const wasReviewed = isReviewed();
+  const { pictures } = await send(visit.dataset.change, { ids: [id], mark });
+  const undo = { url: visit.dataset.pictures, body: { ids: pictures, mark: null, reviewed: wasReviewed } };
+  goOn(`${visit.dataset.name}: flagged, ${mark}.`, pictures.length ? undo : null);
+}
+
+async function remove() {
+  if (!visit.dataset.delete) return; // owners only
+  const { deletion } = await send(visit.dataset.delete, { ids: [id] });
+  goOn(`${visit.dataset.name}: deleted; the bin keeps it for a day.`, { url: visit.dataset.restore, body: { deletion } });
+}
+
+document.getElementById("reviewed").addEventListener("click", () => attempt(review()));
+document.getElementById("flag").addEventListener("click", (event) => attempt(flag(event.target.dataset.mark)));
+document.getElementById("remove")?.addEventListener("click", () => attempt(remove()));
+
+document.addEventListener("keydown", (event) => {
+  if (isTyping(event)) return;
+  switch (event.key) {
+    case "ArrowLeft": follow("newer"); break;
+    case "ArrowRight": follow("older"); break;
+    case "r": attempt(review()); break;
+    case "n": attempt(flag("not a person")); break;
+    case "f": light(document.activeElement.closest("[data-light]") ?? document.querySelector("[data-light]")); break;
+    case "Delete": attempt(remove()); break;
+    case "Escape": follow("back"); break;
+    default: return;
+  }
+  event.preventDefault();
+});
+
+// The list comes back to this visit, however one returns.
+const keep = () => keepPlace("visits", visit.dataset.query, { id, timestamp: visit.dataset.timestamp });
+keep();
+addEventListener("pageshow", keep);
+
+// The clip begins a moment before the second that was found.
+for (const video of document.querySelectorAll("video[data-second]")) {
+  video.addEventListener("loadedmetadata", () => { video.currentTime = Math.max(0, Number(video.dataset.second) - 1); }, { once: true });
+}

@@ -1,0 +1,112 @@
+"""The copies of the database and settings: listed, made, handed out. For owners, who give their password once more."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from camalert.review import copies
+from camalert.review.guard import must_own
+from camalert.review.passwords import was_asked
+
+PIECE_BYTES = 1 << 18
+
+
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    """Show the copies there are."""
+    must_own(request)
+    if not was_asked(request):
+        return _ask(request)
+    config = settings.CAMALERT
+    context = {
+        "copies": copies.found(config),
+        "kept": config.review.nightly_copies,
+        "is_being_made": copies.is_being_made(),
+        "folder": str(copies.folder(config)),
+        "database": config.database.path,
+        "settings": str(Path(config.review.data_dir) / "settings.toml"),
+    }
+    return render(request, "review/backup.html", context)
+
+
+@require_POST
+def make(request: HttpRequest) -> HttpResponse:
+    """Begin a copy."""
+    must_own(request)
+    if not was_asked(request):
+        return redirect("backup")
+    if copies.is_being_made():
+        messages.info(request, "A copy is being made already.")
+    else:
+        _begin()
+        messages.success(request, "A copy is being made. It appears here when it is complete.")
+    return redirect("backup")
+
+
+@require_safe
+def download(request: HttpRequest, name: str) -> HttpResponse:
+    """Hand out a file of a copy."""
+    must_own(request)
+    if not getattr(request, "token", None) and not was_asked(request):
+        return _ask(request)
+    path = copies.folder(settings.CAMALERT) / name
+    if not copies.NAME.fullmatch(name) or not path.is_file():
+        raise Http404("This copy no longer exists: a newer one took its place.")
+    response: Any = StreamingHttpResponse(_pieces(path), content_type="application/octet-stream")
+    response.headers["Content-Length"] = str(path.stat().st_size)
+    response.headers["Content-Disposition"] = f'attachment; filename="camalert-{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
+def api(request: HttpRequest) -> HttpResponse:
+    """List the copies for a program."""
+    must_own(request)
+    listed = [
+        {
+            "name": copy.name,
+            "made": f"{copy.made:%Y-%m-%d %H:%M:%S}",
+            "bytes": copy.bytes,
+            "file": reverse("copy", args=(copy.name,)),
+        }
+        for copy in copies.found(settings.CAMALERT)
+    ]
+    return JsonResponse({"copies": listed, "is_being_made": copies.is_being_made()})
+
+
+@require_POST
+def api_make(request: HttpRequest) -> HttpResponse:
+    """Begin a copy for a program."""
+    must_own(request)
+    if copies.is_being_made():
+        return JsonResponse({"error": "a copy is being made already"}, status=409)
+    _begin()
+    return JsonResponse({"begun": True}, status=202)
+
+
+def _begin() -> None:
+    now = datetime.datetime.now()  # noqa: DTZ005 - local, as everywhere on the site
+    threading.Thread(target=copies.make, args=(settings.CAMALERT, now), name="review-backup", daemon=True).start()
+
+
+def _ask(request: HttpRequest) -> HttpResponse:
+    return redirect(f"{reverse('confirm')}?{urlencode({'next': request.get_full_path()})}")
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece

@@ -1,0 +1,79 @@
+"""The page of accounts, for owners: who may log in, as what; new ones, new passwords, and away with one.
+
+The guard asks for the password once more before it opens.
+"""
+
+from __future__ import annotations
+
+import structlog
+from django.contrib import messages
+from django.contrib.auth import get_user_model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from camalert.errors import CamalertError
+from camalert.review import logins
+from camalert.review.guard import must_own
+
+MAX_PEOPLE = 200
+NAME_CHARS = 150
+OWNER, VIEWER = "owner", "viewer"
+
+log = structlog.get_logger()
+
+
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    """Show the accounts."""
+    must_own(request)
+    people = get_user_model().objects.order_by("username")
+    return render(request, "review/people.html", {"people": people[:MAX_PEOPLE], "count": people.count()})
+
+
+@sensitive_post_parameters()
+@require_POST
+def put(request: HttpRequest) -> HttpResponse:
+    """Make an account, or give one another password."""
+    must_own(request)
+    name = request.POST.get("username", "").strip()[:NAME_CHARS]
+    users = get_user_model().objects
+    is_new = not users.filter(username=name).exists()
+    if is_new and users.count() >= MAX_PEOPLE:
+        messages.error(request, f"There are {MAX_PEOPLE} accounts, the most there can be; remove one first.")
+        return redirect("people-accounts")
+    is_owner = request.POST.get("role") == OWNER if is_new else None
+    try:
+        logins.put(name, request.POST.get("password", ""), is_owner=is_owner)
+    except CamalertError as error:
+        messages.error(request, str(error))
+    else:
+        log.info("review_account_changed", user=request.user.get_username(), account=name, change="password")
+        messages.success(request, f"{name} can log in{'' if is_new else ' with the new password'}.")
+    return redirect("people-accounts")
+
+
+@require_POST
+def change(request: HttpRequest, user_id: int) -> HttpResponse:
+    """Make somebody an owner or a viewer, or remove the account; nobody can do so to himself."""
+    must_own(request)
+    found = get_user_model().objects.filter(pk=user_id).first()
+    if found is None:
+        raise Http404("There is no such account any more.")
+    what = request.POST.get("change", "")
+    if found.pk == request.user.pk:
+        messages.error(request, "Your own account is changed by another owner: one must stay.")
+    elif what in (OWNER, VIEWER):
+        found.is_staff = found.is_superuser = what == OWNER
+        found.save(update_fields=["is_staff", "is_superuser"])
+        messages.success(request, f"{found.get_username()} is {'an owner' if what == OWNER else 'a viewer'} now.")
+    elif what == "remove":
+        logins.remove(found.get_username())
+        messages.success(request, f"{found.get_username()} is removed, with sessions and tokens.")
+    else:
+        raise Http404("There is no such change.")
+    log.info(
+        "review_account_changed", user=request.user.get_username(), account=found.get_username(), change=what
+    )  # fmt: skip
+    return redirect("people-accounts")
