@@ -14,6 +14,7 @@ from typing import Any
 
 from camalert.config.schema import Config, Review
 from camalert.errors import CamalertError
+from camalert.review import languages
 from camalert.system import keyfile, networks
 
 ALERTS = "alerts"
@@ -96,7 +97,7 @@ def build(config: Config, key: str) -> dict[str, Any]:
         "ROOT_URLCONF": "camalert.review.urls",
         "FORCE_SCRIPT_NAME": path or None,
         "INSTALLED_APPS": [
-            *(["django.contrib.admin"] if review.admin else []),
+            "django.contrib.admin",
             "django.contrib.auth",
             "django.contrib.contenttypes",
             "django.contrib.sessions",
@@ -111,6 +112,7 @@ def build(config: Config, key: str) -> dict[str, Any]:
             "django.contrib.sessions.middleware.SessionMiddleware",
             "django.middleware.common.CommonMiddleware",
             "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "camalert.review.languages.Language",
             "camalert.review.guard.Tokens",
             "django.middleware.csrf.CsrfViewMiddleware",
             "camalert.review.guard.LoginRequired",
@@ -129,7 +131,12 @@ def build(config: Config, key: str) -> dict[str, Any]:
                         "camalert.review.urls.menu",
                         "camalert.review.views.switches.on_every_page",
                     ],
-                    "builtins": ["camalert.review.formats", "camalert.review.views.day"],
+                    "builtins": [
+                        "django.templatetags.i18n",
+                        "django.templatetags.l10n",
+                        "camalert.review.formats",
+                        "camalert.review.views.day",
+                    ],
                 },
             }
         ],
@@ -185,7 +192,10 @@ def build(config: Config, key: str) -> dict[str, Any]:
         "USE_TZ": False,  # the rows' times are local; the site shows no others
         # Only a name, and never shown: set up by values, Django leaves the process's own time zone alone.
         "TIME_ZONE": "UTC",
-        "USE_I18N": False,
+        "USE_I18N": True,
+        "LANGUAGE_CODE": "en",
+        "LANGUAGES": languages.LANGUAGES,
+        "LOCALE_PATHS": [languages.FOLDER],
         "LOGGING_CONFIG": None,  # the process's own logging takes it all
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 5000,
         "FORM_RENDERER": "django.forms.renderers.DjangoTemplates",

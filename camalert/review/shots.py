@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, Value
+from django.utils.translation import gettext as _
 
 from camalert import identity
 from camalert.config import objects
 from camalert.review.alerts.models import FACTS, REVIEWED, TO_REVIEW, Pending, SeenCamera
 from camalert.review.boxes import Box, Part, around, read
+from camalert.review.formats import long_day
 from camalert.review.selection import ANY_MARK, UNNAMED, Album, Cursor, Selection
 
 PAGE_ROWS = 40  # with more, a first page would be beyond 60 kB before its pictures
@@ -309,11 +311,11 @@ class Day:
         try:
             date = datetime.date.fromisoformat(self.date)
         except ValueError:
-            return "Unknown day"
-        text = f"{date:%A}, {date.day} {date:%B}" + (f" {date.year}" if date.year != today.year else "")
+            return _("Unknown day")
+        text = long_day(date, today)
         if date == today:
-            return f"Today · {text}"
-        return f"Yesterday · {text}" if date == today - datetime.timedelta(days=1) else text
+            return f"{_('Today')} · {text}"
+        return f"{_('Yesterday')} · {text}" if date == today - datetime.timedelta(days=1) else text
 
 
 def group(shots: Iterable[Shot]) -> list[Day]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from django.conf import settings as site
+from django.contrib import admin
 from django.db import DatabaseError
 from django.http import HttpRequest
 from django.urls import path, re_path, register_converter
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
 from camalert import __version__
-from camalert.review import assets, openapi
+from camalert.review import assets, languages, openapi
 from camalert.review.selection import MAX_ID, Album
 from camalert.review.views import (
     account,
@@ -41,9 +42,9 @@ from camalert.review.views import (
 )
 
 PAGES = (
-    ("visits", "People"), ("alarms", "All alarms"), ("cameras", "Cameras"), ("set-up", "Set up"),
-    ("notifications", "Notifications"),
-    ("figures", "Figures"), ("status", "Status"),
+    ("visits", _("People")), ("alarms", _("All alarms")), ("cameras", _("Cameras")), ("set-up", _("Set up")),
+    ("notifications", _("Notifications")),
+    ("figures", _("Figures")), ("status", _("Status")),
 )  # fmt: skip
 
 
@@ -129,6 +130,7 @@ urlpatterns = [
     path("account/people/put/", people.put, name="people-put"),
     path("account/people/<row:user_id>/", people.change, name="people-change"),
     path("account/confirm/", account.confirm, name="confirm"),
+    path("account/language/", account.change_language, name="language"),
     path("account/password/", account.change_password, name="password"),
     path("account/tokens/", account.add_token, name="add-token"),
     path("account/tokens/<row:token_id>/remove/", account.remove_token, name="remove-token"),
@@ -170,22 +172,17 @@ urlpatterns = [
     path("api/v1/search/", day.api_find, name="api-search"),
     path("api/v1/kept/", kept.rows, name="api-kept"),
     path("api/v1/status/", api.status, name="api-status"),
+    path("admin/login/", account.admin_login),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account")),
+    path("admin/", admin.site.urls),
     path("app/", app.show, name="app"),
     path("manifest.webmanifest", app.manifest, name="manifest"),
     path("service-worker.js", app.worker, name="worker"),
     path("offline/", app.offline, name="offline"),
+    path("words/<str:language>.js", languages.words, name="words"),
     path("favicon.ico", assets.serve, {"name": "review/icon.svg"}),
     re_path(r"^static/(?P<name>[A-Za-z0-9_./-]{1,200})$", assets.serve, name="asset"),
 ]
-
-if site.CAMALERT.review.admin:
-    from django.contrib import admin
-
-    urlpatterns += [
-        path("admin/login/", account.admin_login),
-        path("admin/password_change/", RedirectView.as_view(pattern_name="account")),
-        path("admin/", admin.site.urls),
-    ]
 
 handler400 = error_pages.bad_request
 handler403 = error_pages.forbidden
@@ -205,6 +202,6 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         "pages": PAGES,
         "open_page": match.url_name if match else "",
         "version": __version__,
-        "has_admin": site.CAMALERT.review.admin,
+        "words": languages.address_of_words(),
         "to_review": visits.counted(count),
     }

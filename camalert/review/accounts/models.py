@@ -68,6 +68,16 @@ class GoodLogin(models.Model):
         return f"{self.network} {self.at}"
 
 
+class Preference(models.Model):
+    """What a person has chosen for the pages."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    language = models.CharField(max_length=10, default="")  # "": what the browser asks for
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.language}"
+
+
 class UsedLink(models.Model):
     """A link of a message that was used: what was switched before and after, to undo it."""
 

@@ -21,9 +21,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from camalert.review import languages
 from camalert.review.accounts.models import DEFAULT_DAYS, MAX_DAYS, issue, scopes_of
 from camalert.review.passwords import counts_tries, is_right_again, remember, was_right
 from camalert.system import firstlogin
@@ -120,6 +122,14 @@ def first_login(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@require_POST
+def change_language(request: HttpRequest) -> HttpResponse:
+    """Keep the language that somebody chooses."""
+    if not languages.choose(request.user, request.POST.get("language", "")):
+        raise Http404(_("There is no such language."))
+    return redirect("account")
+
+
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
     """Show the page."""
@@ -205,6 +215,8 @@ def admin_login(request: HttpRequest) -> HttpResponse:
 def _facts(request: HttpRequest, form: PasswordForm) -> dict[str, Any]:
     return {
         "form": form,
+        "languages": languages.LANGUAGES,
+        "chosen_language": languages.chosen(request.user),
         "tokens": request.user.tokens.all(),
         "new_token": request.session.pop("new_token", ""),
         "scopes": scopes_of(request.user),

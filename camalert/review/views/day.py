@@ -11,11 +11,15 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template import Library
 from django.urls import reverse
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from camalert.config.objects import NAMES
 from camalert.review import glance, search, tally
 from camalert.review.alerts.models import SeenCamera
+from camalert.review.formats import long_day, month_name, short_day
 from camalert.review.selection import ASKED_CHARS, Album, Selection
 
 LISTS = {"visits": Album.PEOPLE, "people": Album.PEOPLE, "alarms": Album.ALARMS}  # by the names of their addresses
@@ -124,7 +128,8 @@ def _glance(request: HttpRequest, name: str, selection: Selection) -> dict[str, 
         "people": sum(row.people for row in rows),
         "earlier": (str(day - _DAY), leading_to(f"{day} 00:00")),
         "later": (str(day + _DAY), leading_to(f"{day + 2 * _DAY} 00:00")) if day < today else None,
-        "month": f"{month:%B} {month.year}",
+        "month": month_name(month),
+        "weekdays": weekdays(),
         "weeks": [calendar[start : start + 7] for start in range(0, len(calendar), 7)],
         "month_before": f"{glance.preceding(month):%Y-%m}",
         "month_after": f"{glance.following(month):%Y-%m}" if glance.following(month) <= today else "",
@@ -134,9 +139,17 @@ def _glance(request: HttpRequest, name: str, selection: Selection) -> dict[str, 
 
 def _title(day: datetime.date, today: datetime.date) -> str:
     """Return a day as a heading: "Today, 28 November"."""
-    year = f" {day.year}" if day.year != today.year else ""
-    names = {today: "Today", today - _DAY: "Yesterday"}
-    return f"{names.get(day, f'{day:%A}')}, {day.day} {day:%B}{year}"
+    names = {today: _("Today"), today - _DAY: _("Yesterday")}
+    return f"{names[day]}, {short_day(day, today)}" if day in names else long_day(day, today)
+
+
+def weekdays() -> list[tuple[str, str]]:
+    """Return the names of the days from Monday on, each with two or three letters for it."""
+    short = (
+        pgettext("weekday", "Mo"), pgettext("weekday", "Tu"), pgettext("weekday", "We"), pgettext("weekday", "Th"),
+        pgettext("weekday", "Fr"), pgettext("weekday", "Sa"), pgettext("weekday", "Su"),
+    )  # fmt: skip
+    return [(str(WEEKDAYS[number]), short[number]) for number in range(7)]
 
 
 def _shown_day(selection: Selection, asked: str, today: datetime.date) -> datetime.date:

@@ -16,6 +16,7 @@ from camalert import identity
 from camalert.review import figures, glance, tally
 from camalert.review.alerts.models import AlertFacts, CameraDay
 from camalert.review.boxes import read
+from camalert.review.formats import month_name
 from camalert.review.selection import NOT_A_PERSON, UNNAMED
 
 MAX_FLAGGED = 500  # marked pictures whose boxes are drawn, the newest
@@ -68,9 +69,9 @@ def _facts(today: datetime.date) -> dict[str, Any]:
     hours = glance.strip(today, tally.of_hours(days, names))
     bars = figures.bars(recent, today)
     return {
-        "month": f"{today:%B}",
+        "month": month_name(today, with_year=False),
         "this_month": figures.total(each for each in sums if each.day >= str(first)),
-        "before": f"{glance.preceding(first):%B}",
+        "before": month_name(glance.preceding(first), with_year=False),
         "last_month": figures.total(each for each in sums if each.day < str(first)),
         "days": figures.DAYS,
         "bars": bars,
