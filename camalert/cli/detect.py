@@ -29,7 +29,8 @@ examples:
   camalert detect snapshots/ --json > found.jsonl    a line of JSON per picture
   camalert detect yard/ --objects person,animal      count animals, too
   camalert detect garage.jpg --camera garage --explain
-                               why each box counts or not, drawn in explained/
+                                     why each box counts or not
+  camalert detect garage.jpg --explain --out why/    the same, drawn as well
 
 JSON has for each picture: file; people, each with box [x, y, width, height] in
 pixels, score and kind ("person", or what else --objects asks for); others, what
@@ -43,7 +44,6 @@ exit codes:
   78  the configuration is invalid"""
 
 PICTURES_PER_PROCESS = 8  # loading the engine takes about as long as examining this many
-EXPLAINED_FOLDER = Path("explained")  # for --explain without --out
 EXPLAINED = 8  # of those found, best first: the rest is noise far below any threshold
 
 
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", type=Path, help="write copies with people marked into this folder")
     parser.add_argument("--min-score", metavar="X", type=_score, help="count people with at least this score (0 to 1)")
     parser.add_argument("--camera", metavar="NAME", default="", help="apply the settings of this [[camera]]")
-    parser.add_argument("--explain", action="store_true", help="show which rule decided about each box, and draw it")
+    parser.add_argument("--explain", action="store_true", help="show which rule decided about each box; --out draws it")
     parser.add_argument(
         "--objects", metavar="LIST", type=_objects, help='count these: "person,dog", "vehicle", "animal" …'
     )
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.camera and camera_of(config, arguments.camera) not in config.camera:
         complain(f"no [[camera]] is named {arguments.camera!r}: using the general settings")
     files = expand(arguments.pictures)
-    folder = arguments.out or (EXPLAINED_FOLDER if arguments.explain else None)
+    folder = arguments.out
     if folder:
         rights.become_owner_of(folder)
         folder.mkdir(parents=True, exist_ok=True)

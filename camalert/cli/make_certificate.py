@@ -26,6 +26,9 @@ A camera that verifies certificates must be told to trust this one; most do not
 verify."""
 
 
+TLS_PORT = 1465  # where 465 needs the superuser
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name",
@@ -46,4 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
         f"{smtp.certificate}: certificate for {', '.join(names)}",
         f"{smtp.private_key}: its private key, keep it secret",
     )
+    if not any(listen.tls != "none" for listen in smtp.listen):
+        say("", f"For cameras with SSL/TLS, add this to {loaded.file or 'config.toml'} and restart camalert:")
+        if not any(path[:2] == ("smtp", "listen") for path in loaded.origins):  # a list that is given replaces these
+            for listen in smtp.listen:
+                say(*_lines(listen.port, listen.tls))
+        say(*_lines(TLS_PORT, "implicit"))
     return Exit.OK
+
+
+def _lines(port: int, tls: str) -> tuple[str, ...]:
+    """Return the lines of the configuration for a port."""
+    return "", "[[smtp.listen]]", f"port = {port}", f'tls = "{tls}"'

@@ -54,6 +54,7 @@ exit codes:
 
 PASSWORD_VARIABLE = "SMTP_PASSWORD"  # noqa: S105 - a name
 TIMEOUT_S = 60.0  # longer than the server waits for its database
+TRIAL = "Trial"  # the camera that mails are of which name none
 WAIT_S = 20.0  # for a slow board with a queue; an idle machine needs a second
 
 Show = Callable[[str], None]
@@ -63,7 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pictures(parser, "picture or clip")
     parser.add_argument("--to", metavar="HOST:PORT", help="server (default: this machine, first configured port)")
     parser.add_argument("--each", action="store_true", help="send one mail per picture instead of one with all")
-    parser.add_argument("--camera", metavar="NAME", default="camalert send", help="name of the camera in the mail")
+    parser.add_argument(
+        "--camera", metavar="NAME", default=TRIAL, help="name of the camera in the mail (default: %(default)s)"
+    )
     styles = [brand.name for brand in BRANDS]
     parser.add_argument("--as", metavar="STYLE", dest="style", choices=styles, default="plain", help="see below")
     parser.add_argument("--tls", choices=("none", "starttls", "implicit"), help="encryption (default: as configured)")

@@ -54,7 +54,9 @@ def read_header(data: Data) -> Header:
         "jpeg": _read_jpeg, "png": _read_png, "webp": _read_webp, "bmp": _read_bmp, "gif": _read_gif,
         "avif": _read_avif, "jp2": _read_jp2, "tiff": _read_tiff,
     }  # fmt: skip
-    if kind not in PICTURES:
+    if kind and kind not in PICTURES:
+        raise FrameError(f"a video clip ({kind.upper()}) and not a picture")
+    if not kind:
         raise FrameError(f"not a picture: {len(data)} bytes that begin with {bytes(data[:8]).hex(' ') or 'nothing'}")
     try:
         header = readers[kind](data)

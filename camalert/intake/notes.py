@@ -36,15 +36,22 @@ class Notes:
 
     def mail(  # noqa: PLR0913, PLR0917 - all of it is known where a mail is taken in
         self, event: str, peer: str, camera: str, pictures: int, clock_off_s: float | None = None, message: str = "",
-        level: str = "",
+        level: str = "", clips: int = 0,
     ) -> None:  # fmt: skip
-        """Note a mail taken in; without pictures it shows that the camera is alive, and `message` what it says.
+        """Note a mail taken in; without pictures and clips it shows that the camera lives, and `message` what it says.
 
         A `level` of "warning" makes it a problem of the camera's that the status shows.
         """
         self._send(
             NoteRecord(
-                event, level, camera=camera, peer=peer, message=message, pictures=pictures, clock_off_s=clock_off_s
+                event,
+                level,
+                camera=camera,
+                peer=peer,
+                message=message,
+                pictures=pictures,
+                clips=clips,
+                clock_off_s=clock_off_s,
             )
         )
 

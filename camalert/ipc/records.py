@@ -212,6 +212,7 @@ class NoteRecord(Record):
     peer: str = ""
     message: str = ""
     pictures: Count = 0
+    clips: Count = 0
     is_failure: bool = False
     seen_utc: Moment | None = None
     first_utc: Moment | None = None

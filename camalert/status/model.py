@@ -76,6 +76,7 @@ class MailActivity:
     camera: str
     message: str
     pictures: int = 0
+    clips: int = 0
     is_failure: bool = False
 
 

@@ -100,7 +100,7 @@ class Writer:
         self._confinement = self._confine()
         self._channel.send(Ready(os.getpid()))
         for message in advice(self._settings.journal):
-            log.warning("sqlite_version_warning", message=message)
+            log.info("sqlite_version_known", message=message)
         if fault is None:
             self._health.clear_fault()
             self._follow_epoch()

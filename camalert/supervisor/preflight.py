@@ -15,6 +15,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -342,9 +343,14 @@ def _self_test(name: str, servers: Remote) -> tuple[str, str]:
 
 def _folder(topic: str, folder: Path) -> Finding:
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
-        return Finding(Level.OK, topic, str(folder) + ("" if existing == folder else " will be made"))
-    return Finding(Level.WRONG, topic, f"{folder} cannot be used: {existing} is not writable for {_user()}")
+    try:
+        # Asked by doing: the superuser may write where nothing can be made, as in /proc or on a share that is gone.
+        with tempfile.TemporaryDirectory(prefix=".camalert-check-", dir=existing):
+            pass
+    except OSError as error:
+        message = f"{folder} cannot be used: nothing can be made in {existing} for {_user()} ({error.strerror})"
+        return Finding(Level.WRONG, topic, message)
+    return Finding(Level.OK, topic, str(folder) + ("" if existing == folder else " will be made"))
 
 
 def _user() -> str:

@@ -122,12 +122,12 @@ class Reporter:
             self.tracker.database_problem = ""
         camera, peer, message = note.camera, note.peer, note.message
         if peer:
-            activity = MailActivity(0.0, note.event, peer, camera, message, note.pictures, note.is_failure)
+            activity = MailActivity(0.0, note.event, peer, camera, message, note.pictures, note.clips, note.is_failure)
             self.tracker.activity(activity, now)
         if note.is_failure:
             self._report(self.tracker.cameras.failed(camera, peer, message, now))
         elif camera or peer:
-            self._report(self.tracker.cameras.mailed(camera, peer, note.pictures, now))
+            self._report(self.tracker.cameras.mailed(camera, peer, note.pictures + note.clips, now))
             if note.clock_off_s is not None:
                 self._report(self.tracker.cameras.timed(camera, peer, note.clock_off_s, now))
         if note.level in _PROBLEM_LEVELS:

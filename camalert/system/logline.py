@@ -6,6 +6,7 @@ filtered out here.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import re
@@ -34,6 +35,13 @@ _COLOURS = {
     "debug": "\x1b[2m",
 }
 _PLAIN = "\x1b[0m"
+_BOLD = "\x1b[1m"
+# On a terminal: what says nothing to who looks on, events by name and facts by what the message says already.
+_UNSEEN_EVENTS = frozenset(("child_started", "child_ready"))
+_VERDICTS = frozenset(("person_found", "no_person_found"))
+_SAID = frozenset(("score", "threshold", "people", "objects"))
+_FIRST_CLIP = 1 << 62  # ids from here on are clips' own, and no row's
+_LAST_UTC = 253_402_300_800.0
 _SMALLEST_CHARS = 64  # a value this short is dropped rather than cut
 _HEAD = ("event", "message")  # read first, so written first
 
@@ -110,6 +118,31 @@ def to_text(facts: Facts, clock: str, *, is_coloured: bool) -> str:
     line = " ".join((head + (f": {message}" if message else ""), *_pairs(rest.items())))
     # Indented, so that no line of an exception's text passes for a line of the log.
     return "\n".join((line, *(f"    {text}" for text in str(exception).splitlines()))) if exception else line
+
+
+def to_terminal(facts: Facts, clock: str, *, is_coloured: bool) -> str:
+    """Return facts as a line for who looks on: without what only programs ask, people found in bold; "" for none."""
+    event = str(facts.get("event", ""))
+    if event in _UNSEEN_EVENTS:
+        return ""
+    kept = {key: _moment(key, value) for key, value in facts.items() if not _is_unseen(event, key, value)}
+    line = to_text(kept, clock, is_coloured=is_coloured)
+    return (
+        f"{_BOLD}{line.replace(_PLAIN, _PLAIN + _BOLD, 1)}{_PLAIN}" if is_coloured and event == "person_found" else line
+    )
+
+
+def _is_unseen(event: str, key: str, value: Any) -> bool:
+    if key in ("alert_id", "first_id"):
+        return not isinstance(value, int) or not 0 < value < _FIRST_CLIP
+    return event in _VERDICTS and key in _SAID
+
+
+def _moment(key: str, value: Any) -> Any:
+    """Return a moment as this machine's clock shows it, and anything else as it is."""
+    if not key.endswith("_utc") or not isinstance(value, float) or not 0 <= value < _LAST_UTC:
+        return value
+    return dt.datetime.fromtimestamp(value).strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ006 - the owner's own clock
 
 
 def to_fields(facts: Facts) -> dict[str, str]:

@@ -110,7 +110,8 @@ def _emitter(line_format: str) -> Emit:
     is_coloured = is_terminal and "NO_COLOR" not in os.environ
 
     def text(facts: logline.Facts) -> str:
-        return logline.to_text(facts, time.strftime("%H:%M:%S"), is_coloured=is_coloured)
+        show = logline.to_terminal if is_terminal else logline.to_text
+        return show(facts, time.strftime("%H:%M:%S"), is_coloured=is_coloured)
 
     is_text = line_format == "text" or (line_format == "auto" and is_terminal)
     return _stream_emitter(LogStream(), text if is_text else logline.to_json)
@@ -136,7 +137,8 @@ def _stream_emitter(stream: LogStream, shown: logline.Show) -> Emit:
     def emit(facts: logline.Facts) -> None:
         if stream.lost:
             facts = {**facts, "lines_lost": stream.lost}
-        stream.write(logline.fit(facts, logline.STREAM_LINE_BYTES, shown)[1])
+        if line := logline.fit(facts, logline.STREAM_LINE_BYTES, shown)[1]:
+            stream.write(line)
 
     return emit
 

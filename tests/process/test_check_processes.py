@@ -85,3 +85,13 @@ def test_check_folder_that_cannot_be_made_is_wrong(file: Path, capsys: pytest.Ca
 
     assert code == Exit.CONFIG
     assert "database.path needs the folder" in capsys.readouterr().err
+
+
+def test_check_tries_the_folder_of_a_database_to_be_made(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing can be made, for the superuser either, it does not say that the database will be."""
+    file.write_text(file.read_text() + '[database]\npath = "/proc/camalert/alerts.sqlite3"\n')
+
+    code = main(["check", "--config", str(file)])
+
+    assert code == Exit.CANNOT_START
+    assert "database: /proc/camalert cannot be used: nothing can be made in /proc" in capsys.readouterr().out

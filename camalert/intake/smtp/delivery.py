@@ -230,13 +230,15 @@ class Delivery:
 
     def _say_stored(self, stored: Answer, record: MailRecord, mail_bytes: int, took_s: float) -> None:
         seen = [picture for picture in record.pictures if picture.kind != RAW]
+        clips = sum(picture.is_clip for picture in seen)
+        pictures = len(seen) - clips
         log.info(
             "mail_stored" if stored.code is StoreCode.STORED else "mail_repeated",
             peer=record.peer, camera=record.camera, event_named=record.event, subject=record.subject, bytes=mail_bytes,
-            pictures=sum(not picture.is_clip for picture in seen), clips=sum(picture.is_clip for picture in seen),
+            pictures=pictures, clips=clips,
             first_id=stored.first_id, took_ms=round(took_s * 1000, 1),
         )  # fmt: skip
-        self._notes.mail("mail_stored", record.peer, record.camera, len(seen), record.clock_off_s)
+        self._notes.mail("mail_stored", record.peer, record.camera, pictures, record.clock_off_s, clips=clips)
 
 
 class _NotStored(Exception):

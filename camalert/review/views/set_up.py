@@ -135,11 +135,12 @@ def _line(each: MailActivity, cameras: dict[str, CameraStatus], now_utc: float) 
 
 def said(each: MailActivity, camera: CameraStatus | None) -> str:
     """Say what a client did: "Garage delivered, 1 picture, clock 2 h behind: works"."""
-    if each.is_failure or (each.message and not each.pictures):
+    if each.is_failure or (each.message and not each.pictures and not each.clips):
         return each.message
     who = each.camera or f"A camera at {each.peer}"
-    if not each.pictures:
+    found = [counted(count, noun) for count, noun in ((each.pictures, "picture"), (each.clips, "clip")) if count]
+    if not found:
         return f"{who} delivered a mail without a picture: the connection works, but an alarm should have one"
     clock = f", clock {camera.clock}" if camera is not None and camera.clock else ""
     note = f" ({each.message})" if each.message else ""
-    return f"{who} delivered, {counted(each.pictures, 'picture')}{clock}: works{note}"
+    return f"{who} delivered, {' and '.join(found)}{clock}: works{note}"

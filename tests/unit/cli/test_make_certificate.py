@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import tomli
 
 from camalert.__main__ import main
 
@@ -25,4 +26,7 @@ def test_make_certificate_fits_its_key_and_keeps_it_private(tmp_path: Path, caps
     key = tmp_path / "tls" / "key.pem"
     context.load_cert_chain(tmp_path / "tls" / "certificate.pem", key)
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert "exists already" in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert "exists already" in shown.err
+    block = tomli.loads(shown.out[shown.out.index("[[smtp.listen]]") :])  # what it says to add, added
+    assert block == {"smtp": {"listen": [{"port": 1025, "tls": "none"}, {"port": 1465, "tls": "implicit"}]}}

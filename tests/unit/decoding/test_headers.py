@@ -159,3 +159,9 @@ def test_complete_jpeg_before_the_first_pixel_says_so():
 
     with pytest.raises(FrameError, match="before its first pixel"):
         complete_jpeg(jpeg[: jpeg.index(b"\xff\xda")])
+
+
+def test_clip_is_called_a_clip() -> None:
+    """Who gives a clip where a picture is meant learns that, and not its first bytes."""
+    with pytest.raises(FrameError, match=r"a video clip \(MP4\) and not a picture"):
+        read_header(b"\0\0\0\x18ftypmp42" + bytes(100))

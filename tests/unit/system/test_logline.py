@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 
 import pytest
 from hypothesis import example, given
@@ -108,3 +109,23 @@ def test_to_text_no_line_of_an_exception_passes_for_a_line_of_the_log() -> None:
 
     assert all(line.startswith("    ") for line in text.splitlines()[1:])
     assert len(text.splitlines()) == 4
+
+
+def test_to_terminal_leaves_out_what_the_message_says_and_what_only_programs_ask() -> None:
+    """One line a picture that is read at a glance; a clip's own id is no row's, and moments are this clock's."""
+    facts = {
+        "event": "person_found", "message": "1 person, surest 70 %", "level": "info", "process": "detector-1",
+        "alert_id": (1 << 62) + 7, "camera": "Hall", "score": 0.7, "threshold": 0.5, "people": 1, "objects": "person",
+        "reviewed_utc": 0.5,
+    }  # fmt: skip
+
+    line = logline.to_terminal(facts, "12:00:00", is_coloured=False)
+    row = logline.to_terminal({**facts, "alert_id": 7}, "12:00:00", is_coloured=True)
+
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(0))
+    assert line.endswith(f'person_found: 1 person, surest 70 % camera=Hall reviewed_utc="{since}"')
+    assert "alert_id=7" in row
+    assert row.startswith("\x1b[1m")  # people are seen among the others
+    assert row.endswith("\x1b[0m")
+    assert not logline.to_terminal({"event": "child_started"}, "12:00:00", is_coloured=False)
+    assert "score=0.7" in logline.to_terminal({"event": "other", "score": 0.7}, "12:00:00", is_coloured=False)
