@@ -86,7 +86,7 @@ def main(words: Sequence[str] | None = None) -> int:
     port = free_port()
     print(f"{database.stat().st_size / 1e6:.0f} MB, {visits} visits, {RUNS} requests a page")
     print(f"{'first (cold), median and p95 in ms; kB':>66}")
-    settings = reviewrig.config(arguments.folder, port)
+    settings = reviewrig.config(arguments.folder, port, admin=True)
     with reviewrig.site(settings):
         visitor = Visitor(port)
         if visitor.log_in().status != 302:  # a second run finds the login of the first

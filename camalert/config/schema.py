@@ -481,6 +481,7 @@ class Review:
     session_days: float = key(30.0, low=0.01, high=400, unit="days")
     thumbnails: int = key(20_000, low=100, high=10_000_000, unit="rows")
     nightly_copies: int = key(1, low=0, high=365)  # of database and site settings; 0: none are made at night
+    admin: bool = key(False)  # Django's pages for the two tables, /admin/
 
 
 @dataclass(frozen=True, slots=True)

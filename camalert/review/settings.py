@@ -97,7 +97,7 @@ def build(config: Config, key: str) -> dict[str, Any]:
         "ROOT_URLCONF": "camalert.review.urls",
         "FORCE_SCRIPT_NAME": path or None,
         "INSTALLED_APPS": [
-            "django.contrib.admin",
+            *(["django.contrib.admin"] if review.admin else []),
             "django.contrib.auth",
             "django.contrib.contenttypes",
             "django.contrib.sessions",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from django.contrib import admin
+from django.conf import settings as site
 from django.db import DatabaseError
 from django.http import HttpRequest
 from django.urls import path, re_path, register_converter
@@ -172,9 +172,6 @@ urlpatterns = [
     path("api/v1/search/", day.api_find, name="api-search"),
     path("api/v1/kept/", kept.rows, name="api-kept"),
     path("api/v1/status/", api.status, name="api-status"),
-    path("admin/login/", account.admin_login),
-    path("admin/password_change/", RedirectView.as_view(pattern_name="account")),
-    path("admin/", admin.site.urls),
     path("app/", app.show, name="app"),
     path("manifest.webmanifest", app.manifest, name="manifest"),
     path("service-worker.js", app.worker, name="worker"),
@@ -183,6 +180,15 @@ urlpatterns = [
     path("favicon.ico", assets.serve, {"name": "review/icon.svg"}),
     re_path(r"^static/(?P<name>[A-Za-z0-9_./-]{1,200})$", assets.serve, name="asset"),
 ]
+
+if site.CAMALERT.review.admin:
+    from django.contrib import admin
+
+    urlpatterns += [
+        path("admin/login/", account.admin_login),
+        path("admin/password_change/", RedirectView.as_view(pattern_name="account")),
+        path("admin/", admin.site.urls),
+    ]
 
 handler400 = error_pages.bad_request
 handler403 = error_pages.forbidden
@@ -203,5 +209,6 @@ def menu(request: HttpRequest) -> dict[str, Any]:
         "open_page": match.url_name if match else "",
         "version": __version__,
         "words": languages.address_of_words(),
+        "has_admin": site.CAMALERT.review.admin,
         "to_review": visits.counted(count),
     }

@@ -37,6 +37,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     service = ServiceUnderTest(
         folder, review__enabled="true", review__host="127.0.0.1", review__port=port, review__data_dir=folder / "review",
+        review__admin="true",
         database__keep_alerts=100_000, database__keep_detections=100_000,
     )  # fmt: skip
     home = household.Household(service.database)

@@ -626,8 +626,8 @@ def test_deletion_does_not_wait_for_ever_for_the_database(site: Site) -> None:
 # --- other pages ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/cameras/", "/cameras/set-up/", "/status/", "/account/", "/admin/",
-                                  "/admin/alerts/alert/", "/admin/alerts/detect/", "/api/v1/cameras/"])  # fmt: skip
+@pytest.mark.parametrize("path", ["/cameras/", "/cameras/set-up/", "/status/", "/account/",
+                                  "/api/v1/cameras/"])  # fmt: skip
 def test_page_is_there(site: Site, path: str) -> None:
     """Each page opens, also while the service itself does not run."""
     assert site.visitor().get(path).status == 200
@@ -639,19 +639,6 @@ def test_site_alone_says_that_the_service_does_not_run(site: Site) -> None:
 
     assert found["health"] == "unknown"
     assert found["message"]
-
-
-def test_admin_deletes_but_adds_nothing(site: Site) -> None:
-    """The two tables as in the original site; alarms come from mails alone."""
-    home = site.home()
-    alert, _ = home.add("Terrace", NOON, household.tiny()[5])
-    home.close()
-    visitor = site.visitor()
-
-    assert visitor.get("/admin/alerts/alert/add/").status == 403
-    page = f"/admin/alerts/alert/{alert}/delete/"
-    assert visitor.post(page, {"post": "yes"}, page=page).status == 302
-    assert site.query("SELECT count(*) FROM camalert_alert WHERE alert_id = ?", alert) == [(0,)]
 
 
 def test_invented_names_push_no_camera_off_the_pages(site: Site) -> None:

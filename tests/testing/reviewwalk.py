@@ -52,7 +52,7 @@ NAMED_PARTS = {"app_label": "alerts", "url": "x", "name": "review/site.css"}
 
 def main(folder: Path) -> None:
     """Walk a site with rows in a folder."""
-    settings = reviewrig.config(folder, 0)
+    settings = reviewrig.config(folder, 0, admin=True)
     reviewsite.fill(folder)
     open_site(settings)
     sys.stdout.write("\n" + json.dumps(_walk()) + "\n")

@@ -20,6 +20,7 @@ from camalert.review.guard import must_own
 MAX_PEOPLE = 200
 NAME_CHARS = 150
 OWNER, VIEWER = "owner", "viewer"
+DISABLE, ENABLE = "disable", "enable"
 
 log = structlog.get_logger()
 
@@ -68,6 +69,11 @@ def change(request: HttpRequest, user_id: int) -> HttpResponse:
         found.is_staff = found.is_superuser = what == OWNER
         found.save(update_fields=["is_staff", "is_superuser"])
         messages.success(request, f"{found.get_username()} is {'an owner' if what == OWNER else 'a viewer'} now.")
+    elif what in (DISABLE, ENABLE):
+        found.is_active = what == ENABLE
+        found.save(update_fields=["is_active"])
+        name = found.get_username()
+        messages.success(request, f"{name} can log in again." if found.is_active else f"{name} can no longer log in.")
     elif what == "remove":
         logins.remove(found.get_username())
         messages.success(request, f"{found.get_username()} is removed, with sessions and tokens.")
