@@ -18,6 +18,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from camalert.ratelimit import RateLimit
+from camalert.review import sessions
 from camalert.review.accounts.models import ADMIN, READ, REVIEW, Token, digest_of
 from camalert.review.passwords import network_of, was_asked
 from camalert.review.settings import ALERTS
@@ -190,6 +191,8 @@ class LoginRequired(LoginRequiredMiddleware):
     def process_view(self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any) -> Any:
         """Let in who is logged in; a change of logins asks for the password once more."""
         refusal = super().process_view(request, view_func, view_args, view_kwargs)
+        if refusal is None and getattr(view_func, "login_required", True) and not hasattr(request, "token"):
+            sessions.note(request)
         if refusal is None and request.path_info.startswith(_LOGINS) and not was_asked(request):
             onward = request.get_full_path() if request.method in ("GET", "HEAD") else reverse("people-accounts")
             return redirect(f"{reverse('confirm')}?{urlencode({'next': onward})}")

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 
 from camalert.config.schema import Config
 from camalert.errors import CamalertError
+from camalert.review import sessions
 from camalert.review.accounts.models import issue, scopes_of
 from camalert.review.settings import prefix
 from camalert.system import firstlogin
@@ -70,6 +71,7 @@ def remove(name: str) -> None:
     user = _find(name)
     if user is None:
         raise CamalertError(f"there is no account {name}")
+    sessions.end(user)
     user.delete()
 
 

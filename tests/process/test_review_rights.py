@@ -190,12 +190,15 @@ def test_tokens_end_with_a_password_that_another_owner_gives(site: Site) -> None
 def test_database_of_before_goes_on(tmp_path: Path) -> None:
     """Old tokens go on as those that look and review; who could do everything is an owner."""
     with running(tmp_path) as site:
-        program = token(site.visitor(), "admin")
+        visitor = site.visitor()
+        program = token(visitor, "admin")
     connection = sqlite3.connect(tmp_path / "review" / "site.sqlite3")
     with connection:
         connection.execute("DELETE FROM django_migrations WHERE app = 'accounts' AND name > '0002'")
-        for table in ("goodlogin", "settingschange", "usedlink"):
-            connection.execute(f"DROP TABLE accounts_{table}")
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'accounts_%'")
+        for (table,) in tables.fetchall():
+            if table != "accounts_token":
+                connection.execute(f"DROP TABLE {table}")
         for column in ("scope", "expires", "last_address"):
             connection.execute(f"ALTER TABLE accounts_token DROP COLUMN {column}")
     connection.close()
@@ -203,6 +206,11 @@ def test_database_of_before_goes_on(tmp_path: Path) -> None:
     port = free_port()
     with reviewrig.site(reviewrig.config(tmp_path, port)):
         program.port = port
+        before = Visitor(port, cookies=dict(visitor.cookies))
+        now = Visitor(port, source="127.0.0.25")
+        assert now.log_in().status == 302
+        assert now.post("/account/sessions/", {}).status == 302
+        assert before.get("/account/").status == 302, "a session of before cannot be ended"
         change = json.dumps({"ids": [1], "reviewed": True}).encode()
         assert program.ask("POST", "/api/v1/alarms/change/", change).status == 200
         assert program.ask("POST", "/api/v1/alarms/delete/", json.dumps({"ids": [1]}).encode()).status == 403

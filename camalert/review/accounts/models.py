@@ -78,6 +78,20 @@ class Preference(models.Model):
         return f"{self.user} {self.language}"
 
 
+class OpenSession(models.Model):
+    """A session, beside Django's row of it: whose, of which browser, and when it was last used."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    session = models.CharField(max_length=40, unique=True)
+    began = models.DateTimeField()
+    seen = models.DateTimeField()
+    address = models.CharField(max_length=64)
+    agent = models.CharField(max_length=300)
+
+    def __str__(self) -> str:
+        return f"{self.address} {self.seen}"
+
+
 class UsedLink(models.Model):
     """A link of a message that was used: what was switched before and after, to undo it."""
 
@@ -114,9 +128,9 @@ def digest_of(text: str) -> str:
 
 
 class EndTokens:
-    """Remove an account's tokens when its password changes, by whatever way: Django calls its password validators.
+    """End an account's sessions and tokens when its password changes, by whatever way: Django calls its validators.
 
-    `keeps_tokens = True` on the user keeps them this once.
+    `keeps_tokens = True` on the user keeps the tokens this once.
     """
 
     def validate(self, password: str, user: Any = None) -> None:
@@ -127,8 +141,13 @@ class EndTokens:
         return ""
 
     def password_changed(self, password: str, user: Any = None) -> None:
-        """Remove the tokens."""
-        if user is not None and not getattr(user, "keeps_tokens", False):
+        """End them."""
+        if user is None:
+            return
+        from camalert.review import sessions  # noqa: PLC0415 - needs these models
+
+        sessions.end(user)
+        if not getattr(user, "keeps_tokens", False):
             Token.objects.filter(user=user).delete()
 
 

@@ -25,7 +25,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from camalert.review import languages
+from camalert.review import languages, sessions
 from camalert.review.accounts.models import DEFAULT_DAYS, MAX_DAYS, issue, scopes_of
 from camalert.review.passwords import counts_tries, is_right_again, remember, was_right
 from camalert.system import firstlogin
@@ -46,6 +46,7 @@ class Login(views.LoginView):
         """Log in."""
         log.info("review_login", user=form.get_user().get_username(), peer=self.request.META["REMOTE_ADDR"])
         response = super().form_valid(form)
+        sessions.note(self.request)
         was_right(self.request)
         remember(self.request, response, form.get_user())
         return response
@@ -116,6 +117,7 @@ def first_login(request: HttpRequest) -> HttpResponse:
         user.save()
     firstlogin.withdraw(folder)
     start_session(request, user, BACKEND)
+    sessions.note(request)
     log.info("review_first_login_created", user=user.get_username(), peer=request.META["REMOTE_ADDR"])
     response = redirect("visits")
     remember(request, response, user)
@@ -136,6 +138,17 @@ def show(request: HttpRequest) -> HttpResponse:
     return render(request, "review/account.html", _facts(request, PasswordForm(request.user)))
 
 
+@require_POST
+def end_sessions(request: HttpRequest) -> HttpResponse:
+    """End other sessions of one's own: the ones of the form, or all but this one."""
+    this = request.session.session_key or ""
+    ended = sessions.end(request.user, sessions.ids(request.POST.getlist("id")), besides=this)
+    name = request.user.get_username()
+    log.info("review_sessions_ended", user=name, account=name, count=ended)
+    messages.success(request, sessions.said(ended))
+    return redirect("account")
+
+
 @sensitive_post_parameters()
 @require_POST
 @counts_tries
@@ -148,6 +161,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
     was_right(request)
     form.save()
     update_session_auth_hash(request, form.user)
+    sessions.note(request)
     log.info("review_password_changed", user=request.user.get_username(), keeps_tokens=request.user.keeps_tokens)
     kept = "Your tokens still work." if request.user.keeps_tokens else "Your tokens no longer work."
     messages.success(request, f"Password changed. Other browsers have to log in again. {kept}")
@@ -220,6 +234,7 @@ def _facts(request: HttpRequest, form: PasswordForm) -> dict[str, Any]:
         "tokens": request.user.tokens.all(),
         "new_token": request.session.pop("new_token", ""),
         "scopes": scopes_of(request.user),
+        "sessions": sessions.of(request, request.user),
         "now": datetime.datetime.now(),  # noqa: DTZ005 - the site's own times are local
     }
 

@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert.errors import CamalertError
-from camalert.review import logins
+from camalert.review import logins, sessions
 from camalert.review.guard import must_own
 
 MAX_PEOPLE = 200
@@ -29,8 +29,14 @@ log = structlog.get_logger()
 def show(request: HttpRequest) -> HttpResponse:
     """Show the accounts."""
     must_own(request)
-    people = get_user_model().objects.order_by("username")
-    return render(request, "review/people.html", {"people": people[:MAX_PEOPLE], "count": people.count()})
+    people = list(get_user_model().objects.order_by("username")[:MAX_PEOPLE])
+    for person in people:
+        person.open_sessions = []
+    by_id = {person.pk: person for person in people}
+    for found in sessions.of(request):
+        if found.user_id in by_id:
+            by_id[found.user_id].open_sessions.append(found)
+    return render(request, "review/people.html", {"people": people, "count": get_user_model().objects.count()})
 
 
 @sensitive_post_parameters()
@@ -72,6 +78,7 @@ def change(request: HttpRequest, user_id: int) -> HttpResponse:
     elif what in (DISABLE, ENABLE):
         found.is_active = what == ENABLE
         found.save(update_fields=["is_active"])
+        sessions.end(found)
         name = found.get_username()
         messages.success(request, f"{name} can log in again." if found.is_active else f"{name} can no longer log in.")
     elif what == "remove":
@@ -82,4 +89,20 @@ def change(request: HttpRequest, user_id: int) -> HttpResponse:
     log.info(
         "review_account_changed", user=request.user.get_username(), account=found.get_username(), change=what
     )  # fmt: skip
+    return redirect("people-accounts")
+
+
+@require_POST
+def end_sessions(request: HttpRequest, user_id: int) -> HttpResponse:
+    """End sessions of somebody: the ones of the form, or all."""
+    must_own(request)
+    found = get_user_model().objects.filter(pk=user_id).first()
+    if found is None:
+        raise Http404("There is no such account any more.")
+    this = request.session.session_key if found.pk == request.user.pk else ""
+    ended = sessions.end(found, sessions.ids(request.POST.getlist("id")), besides=this)
+    log.info(
+        "review_sessions_ended", user=request.user.get_username(), account=found.get_username(), count=ended
+    )  # fmt: skip
+    messages.success(request, sessions.said(ended))
     return redirect("people-accounts")
