@@ -104,6 +104,15 @@ _VISIT_FIELDS: dict[str, Schema] = {
     "state": _text("`open` while it may go on, else `over`."),
     "best_alert": _number("The alarm with the best score."),
 }
+_LINK_FIELDS: dict[str, Schema] = {
+    "id": _ID,
+    "visit": _number("The visit it shows."),
+    "title": _text("Camera and time of the visit when the link was made."),
+    "made_by": _text("Who made it."),
+    "made": _TIME,
+    "until": _TIME,
+    "last_opened": _maybe(_text("When somebody opened it last.")),
+}
 SCHEMAS: dict[str, Schema] = {
     "Error": _record({"error": _text("What is wrong, in words.")}),
     "Row": _record(_ROW_FIELDS),
@@ -193,6 +202,18 @@ OPERATIONS: dict[str, Operation] = {
     "api-bin-remove": Operation(
         "Delete rows of the bin for good, or all of a deletion; for owners", _POST, errors=_WRONG, body=_BINNED,
         answer=_record({"deleted": _number("Rows.")}),
+    ),
+    "api-share": Operation(
+        "Make a link that shows one visit without a login; for owners", _POST, status=201,
+        errors=_WRONG | {409: "There are as many links as there can be."},
+        body=_record({"term": _text("How long it works.", enum=["hour", "day", "week"])}),
+        answer=_record(_LINK_FIELDS | {"url": _text("The link; it cannot be read again.")}),
+    ),
+    "api-links": Operation(
+        "List the links to visits; for owners", answer=_record({"links": _list_of(_record(_LINK_FIELDS))})
+    ),
+    "api-link-end": Operation(
+        "End a link to a visit; for owners", _POST, errors=_GONE, answer=_record({"ended": _ID})
     ),
     "api-copies": Operation(
         "List the copies of database and settings; for owners",

@@ -105,6 +105,7 @@ def build(config: Config, key: str) -> dict[str, Any]:
             "django.contrib.staticfiles",
             "camalert.review.alerts",
             "camalert.review.accounts",
+            "camalert.review.sharing",
         ],
         "MIDDLEWARE": [
             "camalert.review.guard.Guard",

@@ -60,7 +60,7 @@ def do(request: HttpRequest, token: str) -> HttpResponse:
     row = Told.objects.filter(pk=parsed.row).first() if parsed else None
     identity = id_of(row.key, row.created_utc) if row else ""
     if parsed is None or row is None or not links.is_signed(_key(), parsed, identity):
-        if not _wrong.admit(network_of(peer), time.monotonic()).is_admitted:
+        if not may_try(request):
             return error_page(request, 429, "Too many tries", "Wait a minute, then open the link again.")
         raise Http404(INVALID)
     link = hashlib.sha256(f"{parsed.action} {identity}".encode()).hexdigest()
@@ -88,6 +88,11 @@ def do(request: HttpRequest, token: str) -> HttpResponse:
         "remark": remark,
     }
     return render(request, "review/link.html", context)
+
+
+def may_try(request: HttpRequest) -> bool:
+    """Count an address of a link that is none, and tell whether its sender may try another one."""
+    return _wrong.admit(network_of(request.META["REMOTE_ADDR"]), time.monotonic()).is_admitted
 
 
 def _key() -> bytes:

@@ -25,6 +25,7 @@ from camalert.review.boxes import Box, Part, around, read
 from camalert.review.formats import local_time, many, span
 from camalert.review.guard import must_own
 from camalert.review.selection import MARKS, MAX_ID, NOT_A_PERSON, Album, Selection, parse_ids
+from camalert.review.sharing import listing
 from camalert.review.shots import Day, Shot, visit_conditions
 from camalert.review.views import api, grid, switches
 
@@ -335,12 +336,9 @@ def visit(request: HttpRequest, visit_id: int) -> HttpResponse:
         raise Http404("This visit no longer exists: its pictures were deleted, or removed for newer ones.")
     card, selection = found[0], Selection.inbox(request.GET)
     newer, older = _neighbours(selection, card)
-    pictures = _pictures(visit_id)
+    pictures = pictures_of(visit_id)
     best = next((shot for shot in pictures if shot.id == card.best_alert), None)
-    with_clip = AlertFacts.objects.filter(visit=visit_id, clip__isnull=False).order_by("timestamp")
-    seconds = dict(with_clip.values_list("clip", "clip_second")[:MAX_CLIPS])
-    clips = Clip.objects.defer("clip").in_bulk(seconds)
-    context = {
+    context = listing.on_page(request, visit_id) | {
         "visit": card,
         "length": span(card.last_utc - card.began_utc),
         "selection": selection,
@@ -349,14 +347,22 @@ def visit(request: HttpRequest, visit_id: int) -> HttpResponse:
         "best": best,
         "pictures": pictures,
         "hidden": max(0, AlertFacts.objects.filter(visit=visit_id).count() - len(pictures)),
-        "clips": [(clips[clip_id], second) for clip_id, second in seconds.items() if clip_id in clips],
+        "clips": clips_of(visit_id),
         "told": told(visit_id),
         "mark": NOT_A_PERSON,
     }
     return render(request, "review/visit.html", context)
 
 
-def _pictures(visit_id: int) -> list[Shot]:
+def clips_of(visit_id: int) -> list[tuple[Clip, float | None]]:
+    """Return the clips of a visit in their order, each with the second that was found."""
+    with_clip = AlertFacts.objects.filter(visit=visit_id, clip__isnull=False).order_by("timestamp")
+    seconds = dict(with_clip.values_list("clip", "clip_second")[:MAX_CLIPS])
+    clips = Clip.objects.defer("clip").in_bulk(seconds)
+    return [(clips[clip_id], second) for clip_id, second in seconds.items() if clip_id in clips]
+
+
+def pictures_of(visit_id: int) -> list[Shot]:
     """Return the pictures of a visit in their order."""
     ids = AlertFacts.objects.filter(visit=visit_id).order_by("timestamp", "pk").values_list("pk", flat=True)
     shown = shots.some(Album.ALARMS, list(ids[:MAX_SHOWN]))

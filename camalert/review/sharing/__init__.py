@@ -1,0 +1,1 @@
+"""Links by which people without an account see one visit."""
