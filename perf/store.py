@@ -35,8 +35,7 @@ from camalert.ipc.pool import Pool
 from camalert.ipc.records import MailRecord, PictureRecord
 from camalert.store.batch import Batch
 from camalert.store.queue import Queue
-from camalert.store.sqlite.database import Database
-from camalert.store.sqlite.space import Space
+from camalert.store.sqlite.store import SqliteStore
 from camalert.store.upkeep import Upkeep
 
 ROWS = 1000
@@ -99,9 +98,8 @@ class Ours(Side):
         super().__init__()
         self.database = _filled(config, picture)
         self.pool, self.group = pool, group
-        space = Space(config.database, self.database)
-        self.batch = Batch(config, self.database, space, pool, Queue(pool.layout))
-        self.upkeep = Upkeep(config.database, self.database, space, lambda *_: None, config.visits.gap_seconds)
+        self.batch = Batch(config, self.database, pool, Queue(pool.layout))
+        self.upkeep = Upkeep(config, self.database, lambda *_: None)
 
     def run(self, seconds: float) -> None:
         """Commit groups for a while, then end their examinations."""
@@ -115,7 +113,7 @@ class Ours(Side):
             _put_words(self.pool, store.slot, self.pool.layout.picture_bytes)
         result = self.batch.write(stores, [], self.database.epoch, lambda _: None)
         assert all(answer.code is StoreCode.STORED for answer in result.answers.values()), result.fault
-        self.upkeep.checkpoint_if_due(time.monotonic(), is_idle=False)
+        self.upkeep.maintain(time.monotonic(), is_idle=False)
         return self.group
 
 
@@ -206,9 +204,9 @@ def _config(directory: str, name: str) -> Config:
     return replace(config, database=replace(config.database, path=f"{directory}/{name}.sqlite3", keep_alerts=ROWS))
 
 
-def _filled(config: Config, picture: bytes) -> Database:
+def _filled(config: Config, picture: bytes) -> SqliteStore:
     """Return an open database in the common state."""
-    database = Database(config.database)
+    database = SqliteStore(config.database)
     database.open()
     while database.write(lambda found: _fill(found, picture)):
         pass

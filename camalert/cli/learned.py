@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camalert.store.sqlite import learned
+    from camalert.store.rows import learned
     from camalert.system import rights
 
     config = configuration(arguments).config
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(config: Config, database: Path, camera: str, *, is_json: bool) -> None:
     from camalert.detection import rules, thresholds
-    from camalert.store.sqlite import learned
+    from camalert.store.rows import learned
     from camalert.store.sqlite.opening import open_reader, translated
 
     with contextlib.closing(open_reader(database)) as connection, translated():

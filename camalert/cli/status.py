@@ -18,7 +18,8 @@ from camalert.notify import outbox
 from camalert.status import model as status
 from camalert.status.text import Health, Kept, KeptBytes, Stored, camera_lines, health, kept_lines, lines
 from camalert.store import filesystem
-from camalert.store.sqlite import retention, switches
+from camalert.store.rows import switches
+from camalert.store.sqlite import space
 from camalert.store.sqlite.opening import open_reader
 from camalert.system import rights
 from camalert.visits import policy
@@ -157,11 +158,11 @@ def _moment(utc_s: float) -> str:
 
 
 def _kept(reader: sqlite3.Connection, settings: Database) -> list[str]:
-    used_bytes = retention.used_bytes(reader)
+    used_bytes = space.used_bytes(reader)
     limits = [settings.keep_bytes] if settings.keep_bytes else []
     if settings.keep_disk_percent:
         free_bytes = filesystem.free_bytes(Path(settings.path).parent)
-        share_bytes = filesystem.share_bytes(settings.keep_disk_percent, retention.file_bytes(reader), free_bytes)
+        share_bytes = filesystem.share_bytes(settings.keep_disk_percent, space.file_bytes(reader), free_bytes)
         limits.append(max(share_bytes, used_bytes))
     size = KeptBytes(used_bytes, min(limits, default=0))
     return kept_lines([Kept(*row) for row in reader.execute(_KEPT_SQL)], size)

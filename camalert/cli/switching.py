@@ -33,7 +33,7 @@ def change(arguments: argparse.Namespace, switch: SwitchRecord) -> str:
 
     Raises: CamalertError for a camera that is not known.
     """
-    from camalert.store.sqlite import switches
+    from camalert.store.sqlite import switching
     from camalert.system import rights
 
     config = configuration(arguments).config
@@ -45,7 +45,7 @@ def change(arguments: argparse.Namespace, switch: SwitchRecord) -> str:
             if identity.key(name) not in {identity.key(other) for other in known}:
                 meant = near(name, known)
                 raise CamalertError(f"there is no camera {name}" + (f"; did you mean {meant}?" if meant else ""))
-        switches.change(database, replace(switch, camera=name, by=_who()), time.time())
+        switching.change(database, replace(switch, camera=name, by=_who()), time.time())
     return name or "all cameras"
 
 

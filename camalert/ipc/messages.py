@@ -115,7 +115,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The answer to `Store`, after the commit: alert ids `first_id` … `first_id + count - 1`."""
+    """The answer to `Store`, after the commit: the first alert's id, 0 for none, and how many it has."""
 
     slot: U32
     generation: U32

@@ -11,8 +11,8 @@ from camalert import identity
 from camalert.config.objects import PERSON, listed
 from camalert.notify.homeassistant import MOST_CAMERAS, CameraState
 from camalert.notify.message import Lost, Row, id_of
-from camalert.store.sqlite import switches
-from camalert.store.sqlite.outbox import DIGEST_VISITS, visits_between
+from camalert.store.rows import switches
+from camalert.store.rows.outbox import DIGEST_VISITS, visits_between
 from camalert.visits import digest
 from camalert.visits.digest import Digest
 from camalert.visits.policy import Switches, Target, matches

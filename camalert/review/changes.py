@@ -20,7 +20,8 @@ from camalert.review.selection import Album
 from camalert.review.settings import ALERTS
 from camalert.review.thumbnails import thumbnails
 from camalert.review.views.switches import read
-from camalert.store.sqlite import deletions, learned
+from camalert.store.rows import learned
+from camalert.store.sqlite import deletions
 from camalert.store.sqlite.deletions import Pair
 
 ROWS_AT_ONCE = 100  # a transaction holds the only lock for writing, and alarms wait for it

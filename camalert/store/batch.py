@@ -9,7 +9,6 @@ pending until its verdict is written, so one that is lost costs another examinat
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,15 +26,15 @@ from camalert.errors import (
     StoreLost,
     StoreRefused,
 )
-from camalert.ipc.messages import Conclude, Store, StoreCode
+from camalert.ipc import messages
+from camalert.ipc.messages import Conclude, StoreCode
 from camalert.ipc.pool import Pool
 from camalert.ipc.records import MailRecord
 from camalert.store import slots
+from camalert.store.interface import Rows, Store
 from camalert.store.queue import Lease, Queue, Waiting, sender_of
-from camalert.store.sqlite.alerts import Intake, MailResult, Rules, conclude
-from camalert.store.sqlite.database import Database
-from camalert.store.sqlite.learned import Static
-from camalert.store.sqlite.space import Space
+from camalert.store.rows.alerts import Intake, MailResult, Rules, conclude
+from camalert.store.rows.learned import Static
 from camalert.store.telling import targets_of
 from camalert.store.verdict import Verdict, refused
 
@@ -71,20 +70,19 @@ class BatchResult:
 
 
 OnCommit = Callable[[BatchResult], None]
-Mail = tuple[Store, MailRecord]
+Mail = tuple[messages.Store, MailRecord]
 
 
 class Batch:
     """Write batches into a database, with the verdicts that wait: on pictures given up, and held back by a fault."""
 
-    def __init__(self, config: Config, database: Database, space: Space, pool: Pool, queue: Queue) -> None:
+    def __init__(self, config: Config, store: Store, pool: Pool, queue: Queue) -> None:
         self.held_back: list[Verdict] = []
         self._given_up: list[Verdict] = []
         self._queue = queue
-        self._intake = Intake(config)
+        self._intake = Intake(config, store.free_bytes)
         self._rules = Rules(config.database.timestamps, config.visits, targets_of(config), config.learn)
-        self._database = database
-        self._space = space
+        self._store = store
         self._pool = pool
         self._epoch = 0  # of the verdicts in the batch
         self._on_commit: OnCommit = lambda _: None
@@ -104,17 +102,17 @@ class Batch:
         self.held_back = []
 
     def write(
-        self, stores: Sequence[Store], concludes: Sequence[Conclude], epoch: int, on_commit: OnCommit
+        self, stores: Sequence[messages.Store], concludes: Sequence[Conclude], epoch: int, on_commit: OnCommit
     ) -> BatchResult:
         """Write all, or answer all with the fault; the queue is updated by the verdicts.
 
         Args:
             stores: The mails, whose pictures are in their slots.
             concludes: The verdicts in slots; one on an alert of a database that is gone is left out.
-            epoch: That of the database whose alerts the verdicts are on, see `Database`; in a later one they are
+            epoch: That of the database whose alerts the verdicts are on, see `Store`; in a later one they are
                 dropped. 0 when none has been opened by this process: then they are those that its predecessor left, and
                 the first that is opened is taken for the same database.
-            on_commit: Gets what became of each transaction before the disk has it, see `Database.write`.
+            on_commit: Gets what became of each transaction before the disk has it, see `Store.write`.
         """
         self._epoch, self._on_commit = epoch, on_commit
         verdicts = self.held_back + self._given_up
@@ -130,7 +128,7 @@ class Batch:
             try:
                 mails.append((store, slots.read_mail(self._pool, store.slot)))
             except Exception as error:  # noqa: BLE001 - of this mail's slot alone, which another process has written
-                result.answers[store.mail_id] = _refused(store, error)
+                result.answers[store.mail_id] = _refused(store, error, is_passing=False)
         result.add(self._write(mails, verdicts))
         if self._is_replaced():
             result.unwritten.clear()
@@ -156,14 +154,14 @@ class Batch:
 
     def _is_replaced(self) -> bool:
         """Tell whether another file took the place of the verdicts' own: there its ids are of other alerts."""
-        return self._epoch not in (0, self._database.epoch)
+        return self._epoch not in (0, self._store.epoch)
 
     def _write(self, mails: Sequence[Mail], verdicts: Sequence[Verdict]) -> BatchResult:
         size_bytes = 0
         try:
             size_bytes = _size_bytes(mails, verdicts)
-            return self._database.write(
-                lambda connection: self._work(connection, mails, verdicts),
+            return self._store.write(
+                lambda rows: self._work(rows, mails, verdicts),
                 on_commit=self._on_commit,
                 is_small=size_bytes <= SMALL_BYTES,
             )
@@ -187,7 +185,7 @@ class Batch:
             return self._write_one_by_one(mails, [[verdict] for verdict in verdicts])
         result = BatchResult()
         for store, _ in mails:
-            result.answers[store.mail_id] = _refused(store, refusal)
+            result.answers[store.mail_id] = _refused(store, refusal, is_passing=self._store.is_passing(refusal))
         for verdict in verdicts:
             result.add(self._fail(verdict, refusal))
         return result
@@ -208,12 +206,12 @@ class Batch:
         A disk that has space by its own account is asked once more before anything goes. Mails are written one by one
         then: a large one keeps no small one out.
         """
-        if self._space.has(needed_bytes):
+        if self._store.has_space(needed_bytes):
             again = self._write(mails, verdicts)
             if not isinstance(again.fault, StoreFull):
                 return again
         senders = {sender_of(record.peer) for _, record in mails}
-        if not self._space.free(needed_bytes, senders, time.monotonic()) and len(mails) < 2:
+        if not self._store.make_room(needed_bytes, senders, time.monotonic()) and len(mails) < 2:
             return None
         return self._write_one_by_one(mails, [verdicts] if verdicts else [])
 
@@ -228,18 +226,18 @@ class Batch:
             return BatchResult()
         return self._write([], [refused(verdict, _message_of(refusal))])
 
-    def _work(self, connection: sqlite3.Connection, mails: Sequence[Mail], verdicts: Sequence[Verdict]) -> BatchResult:
+    def _work(self, rows: Rows, mails: Sequence[Mail], verdicts: Sequence[Verdict]) -> BatchResult:
         result = BatchResult()
         if mails:
-            self._space.check(connection, _size_bytes(mails, []))
+            self._store.check_space(rows, _size_bytes(mails, []))
         for store, record in mails:
             with self._pool.encoded(store.slot) as section:
-                result.answers[store.mail_id] = self._intake.store(connection, store.mail_id, record, section)
+                result.answers[store.mail_id] = self._intake.store(rows, store.mail_id, record, section)
             result.mails[store.mail_id] = record
         for verdict in verdicts:
             if self._is_replaced():
                 continue  # those of the new file may be in examination by now
-            conclusion = conclude(connection, verdict, time.time(), self._rules)
+            conclusion = conclude(rows, verdict, time.time(), self._rules)
             if conclusion.is_written:
                 result.concluded.append(verdict)
             if conclusion.retry is not None:
@@ -262,11 +260,9 @@ def _unwritten(mails: Sequence[Mail], verdicts: Sequence[Verdict], fault: StoreE
     return BatchResult(answers=answers, unwritten=list(verdicts), fault=fault)
 
 
-def _refused(store: Store, refusal: Exception) -> MailResult:
+def _refused(store: messages.Store, refusal: Exception, *, is_passing: bool) -> MailResult:
     message = _message_of(refusal)
     log.error("mail_refused", slot=store.slot, mail_id=store.mail_id.hex(), message=message)
-    # What the database itself refuses (a table that is being altered) may pass; what cannot be bound or read does not.
-    is_passing = getattr(refusal.__cause__, "sqlite_errorcode", 0) != 0
     return MailResult(StoreCode.BUSY if is_passing else StoreCode.REFUSED, reason=message)
 
 

@@ -20,7 +20,7 @@ from camalert.config import schema as config
 from camalert.errors import StoreError, StoreRefused
 from camalert.identity import key, spelled
 from camalert.store.queue import known_as
-from camalert.store.sqlite import names, visits
+from camalert.store.rows import names, visits
 from camalert.store.sqlite.opening import connect, translated
 from camalert.visits.policy import matches
 

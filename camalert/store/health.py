@@ -6,7 +6,6 @@ While there is a fault nothing is loaded, because no verdict could be kept.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import time
 from collections.abc import Callable
 
@@ -14,7 +13,7 @@ import structlog
 
 from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreRefused
 from camalert.ipc.records import NoteRecord
-from camalert.store.sqlite.database import Database
+from camalert.store.interface import Rows, Store
 
 OPENING_S = 2.0  # for a lock at the start; then mails are answered while the database is tried again
 RETRY_EVERY_S = 1.0  # how often an unusable database is tried again when no mail does it anyway
@@ -28,9 +27,9 @@ Note = Callable[[NoteRecord], None]
 class Health:
     """Hold the fault that keeps the database from being used, if there is one."""
 
-    def __init__(self, database: Database, note: Note) -> None:
+    def __init__(self, store: Store, note: Note) -> None:
         self.retry_at = 0.0
-        self._database = database
+        self._store = store
         self._note = note
         self._fault = ""
         self._is_full = False
@@ -55,7 +54,7 @@ class Health:
             return
         if message:
             self._failing[what] = message
-            log.error("upkeep_failed", step=what, message=message, path=str(self._database.path))
+            log.error("upkeep_failed", step=what, message=message, path=self._store.place)
             self._tell("upkeep_failed", f"{what}: {message}")
         else:
             log.warning("upkeep_recovered", step=what, after=self._failing.pop(what))
@@ -67,13 +66,13 @@ class Health:
         """
         while True:
             try:
-                self._database.open(wait_s=OPENING_S)
+                self._store.open(wait_s=OPENING_S)
             except (StoreBusy, StoreFull, StoreRefused) as error:
                 return error
             except StoreDamaged as error:
                 if not self.set_aside(error):
                     raise ConfigError(
-                        f"{error}; {self._database.path} stays as it is. Put a backup in its place, or set "
+                        f"{error}; {self._store.place} stays as it is. Put a backup in its place, or set "
                         "database.replace_corrupt = true to have it set aside and a new one begun"
                     ) from error
             else:
@@ -86,7 +85,7 @@ class Health:
         self.retry_at = time.monotonic() + (FULL_S if self._is_full else RETRY_EVERY_S)
         if message != self._fault:
             self._fault = message
-            log.error("database_unusable", message=message, path=str(self._database.path))
+            log.error("database_unusable", message=message, path=self._store.place)
             self._tell("database_unusable", message)
         if isinstance(fault, StoreDamaged):
             self.set_aside(fault)
@@ -97,7 +96,7 @@ class Health:
             log.warning("database_recovered", after=self._fault)
             self._tell("database_recovered", f"before: {self._fault}")
             self._fault = ""
-        for message in self._database.take_warnings():
+        for message in self._store.take_warnings():
             log.warning("database_warning", message=message)
 
     def try_again(self) -> None:
@@ -107,18 +106,18 @@ class Health:
         """
         if self._fault and time.monotonic() >= self.retry_at:
             with contextlib.suppress(StoreRefused):  # it answers; a refusal is reported with each job
-                self._database.write(_touch, wait_s=0.0)
+                self._store.write(_touch, wait_s=0.0)
             self.clear_fault()
 
     def set_aside(self, fault: StoreDamaged) -> bool:
         """Set a damaged file aside; return whether that is allowed."""
         try:
-            target = self._database.set_aside()
+            target = self._store.set_aside()
         except StoreError as error:
             self.failed("setting the damaged file aside", str(error))
             return False
         if target is not None:
-            log.error("database_set_aside", message=str(fault), now=str(target))
+            log.error("database_set_aside", message=str(fault), now=target)
             self._tell("database_set_aside", f"{fault}; it is now {target}")
         return target is not None
 
@@ -126,5 +125,9 @@ class Health:
         self._note(NoteRecord(event, "error", message=message))
 
 
-def _touch(connection: sqlite3.Connection) -> None:
-    connection.execute("INSERT OR REPLACE INTO camalert_meta VALUES ('written', ?)", (str(time.time()),))
+def _touch(rows: Rows) -> None:
+    rows.execute(
+        "INSERT INTO camalert_meta (name, value) VALUES ('written', ?) ON CONFLICT (name)"
+        " DO UPDATE SET value = excluded.value",
+        (str(time.time()),),
+    )

@@ -11,14 +11,15 @@ from dataclasses import replace
 
 from camalert.config.schema import Learn
 from camalert.errors import ProtocolError, StoreDamaged, StoreError, StoreLocked, StoreRefused
-from camalert.ipc.messages import Loaded, Outcome, Stage, Store
+from camalert.ipc import messages
+from camalert.ipc.messages import Loaded, Outcome, Stage
 from camalert.ipc.pool import Pool
 from camalert.ipc.records import FrameRecord, MailRecord
 from camalert.store import slots
 from camalert.store.batch import Batch
+from camalert.store.interface import Store
 from camalert.store.queue import Pick, Queue, Waiting, known_as, sender_of
-from camalert.store.sqlite import alerts
-from camalert.store.sqlite.database import Database
+from camalert.store.rows import alerts
 from camalert.store.verdict import Verdict
 
 LOADS_MAX = 3  # a picture that could not be read so often, with other faults than a lock, is given up
@@ -27,15 +28,15 @@ LOADS_MAX = 3  # a picture that could not be read so often, with other faults th
 class Loader:
     """Load what the queue picks; what cannot be loaded is concluded."""
 
-    def __init__(self, pool: Pool, database: Database, queue: Queue, batch: Batch, learn: Learn) -> None:
+    def __init__(self, pool: Pool, store: Store, queue: Queue, batch: Batch, learn: Learn) -> None:
         self._pool = pool
         self._learn = learn
-        self._database = database
+        self._store = store
         self._queue = queue
         self._batch = batch
         self._failures: dict[int, int] = {}  # by alert: how often its picture could not be read in a row
 
-    def pass_on(self, store: Store, mail: MailRecord, pending: alerts.PendingPicture) -> Loaded | None:
+    def pass_on(self, store: messages.Store, mail: MailRecord, pending: alerts.PendingPicture) -> Loaded | None:
         """Copy a picture that was stored this moment into a lent slot; without one it waits, as a clip beside pictures.
 
         The copy comes from the intake slot, which is ours until the Store is answered.
@@ -75,8 +76,11 @@ class Loader:
         while True:
             for line in self._queue.lines:
                 while line.wants_backlog:
-                    read = functools.partial(alerts.pending_of, line=line, small_bytes=self._queue.small_bytes)
-                    line.feed(self._database.read(read), self._queue.elsewhere)
+                    ask = functools.partial(
+                        alerts.pending_of, known=line.known | self._queue.elsewhere,
+                        small_bytes=self._queue.small_bytes, is_large=line.is_large,
+                    )  # fmt: skip
+                    line.feed(self._store.read(ask))
             pick = self._queue.pick()
             if pick is None:
                 return None
@@ -86,7 +90,7 @@ class Loader:
     def _load(self, pick: Pick) -> Loaded | None:
         alert_id = pick.waiting.alert_id
         try:
-            picture = self._database.read(lambda connection: alerts.load(connection, pick.waiting, self._learn))
+            picture = self._store.read(lambda connection: alerts.load(connection, pick.waiting, self._learn))
         except (StoreDamaged, StoreRefused) as error:
             self._give_up(pick, str(error))
             return None

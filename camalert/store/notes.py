@@ -6,7 +6,6 @@ All of it is for the status and in no hurry: it is posted, and leaves with what 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -15,9 +14,9 @@ from camalert.config import schema as config
 from camalert.identity import Envelope
 from camalert.ipc.messages import NAMES_CHANGED, NOTE_BYTES, WORDS_SHARED, Counted, Message, Noted
 from camalert.ipc.records import NameRecord, NamesRecord, NoteRecord
-from camalert.store.sqlite import alerts, names
-from camalert.store.sqlite.database import Database
-from camalert.store.sqlite.tables import day_of
+from camalert.store.interface import Rows, Store
+from camalert.store.rows import alerts, names
+from camalert.store.rows.tables import day_of
 
 COUNT_EVERY_S = 1.0
 MOST_CAMERAS = 256  # the status shows no more
@@ -28,9 +27,9 @@ MAILS_READ = 1000  # 30 ms
 class Notes:
     """Post what has changed since the last report."""
 
-    def __init__(self, settings: config.Database, database: Database, post: Callable[[Message], object]) -> None:
+    def __init__(self, settings: config.Database, store: Store, post: Callable[[Message], object]) -> None:
         self._zone = settings.timestamps
-        self._database = database
+        self._store = store
         self._post = post
         self._posted_epoch = 0  # the epoch whose cameras have been posted
         self._posted_names: tuple[int, int] = (0, 0)
@@ -46,25 +45,25 @@ class Notes:
 
         Raises: StoreError and its kinds.
         """
-        if self._posted_epoch == self._database.epoch:
+        if self._posted_epoch == self._store.epoch:
             return
-        known = self._database.read(last_seen)
+        known = self._store.read(last_seen)
         for camera in known:
             self.note(camera)
-        if (shared := self._database.read(shared_words)) or known:
+        if (shared := self._store.read(shared_words)) or known:
             self._post(words_shared(shared, [camera.camera for camera in known]))
-        self._posted_epoch = self._database.epoch
+        self._posted_epoch = self._store.epoch
 
     def post_names(self) -> None:
         """Say what the owner has renamed or forgotten, if that has changed.
 
         Raises: StoreError and its kinds.
         """
-        found = (self._database.epoch, self._database.read(names.changes))
+        found = (self._store.epoch, self._store.read(names.changes))
         if found == self._posted_names:
             return
         if found[1] or self._posted_names[1]:  # else none was ever changed
-            for note in self._database.read(names_changed):
+            for note in self._store.read(names_changed):
                 self._post(note)
         self._posted_names = found
 
@@ -78,7 +77,7 @@ class Notes:
         self._count_at = now + COUNT_EVERY_S
         self.post_names()
         today = day_of(now_utc, self._zone)
-        found = self._database.read(lambda connection: _figures(connection, today))
+        found = self._store.read(lambda connection: _figures(connection, today))
         if found != self._counted:
             self._counted = found
             self._post(found)
@@ -99,7 +98,7 @@ def words_shared(words: Iterable[str], cameras: Iterable[str] = ()) -> Noted:
     return Noted(text)
 
 
-def names_changed(connection: sqlite3.Connection) -> list[Noted]:
+def names_changed(connection: Rows) -> list[Noted]:
     """Return what cameras are called, and which were forgotten, as notes for the rest of the service.
 
     The first one says `is_first`: what was said before does not hold any more. A name that no note can hold is left
@@ -121,7 +120,7 @@ def names_changed(connection: sqlite3.Connection) -> list[Noted]:
     return [*notes, Noted(waiting.encode())]
 
 
-def _figures(connection: sqlite3.Connection, today: str) -> Counted:
+def _figures(connection: Rows, today: str) -> Counted:
     """Return how many examinations are pending, and how many alerts, detections and visits this day has had."""
     row = connection.execute(
         "SELECT (SELECT count(*) FROM camalert_pending), coalesce(sum(alerts), 0), coalesce(sum(detections), 0),"
@@ -132,7 +131,7 @@ def _figures(connection: sqlite3.Connection, today: str) -> Counted:
     return Counted(*row)
 
 
-def last_seen(connection: sqlite3.Connection) -> list[NoteRecord]:
+def last_seen(connection: Rows) -> list[NoteRecord]:
     """Return a note of each camera, those seen latest first: name, address, mails; times in seconds since 1970.
 
     The time of the last picture is found by the index, one camera at a time; a picture that was taken late is not asked
@@ -157,7 +156,7 @@ def _moment(utc: float | None) -> float | None:
     return None if utc is None else max(0.0, float(utc))
 
 
-def shared_words(connection: sqlite3.Connection) -> list[str]:
+def shared_words(connection: Rows) -> list[str]:
     """Return the words of addresses that several cameras share, as far as the latest mails show it."""
     rows = connection.execute(
         "SELECT peer, login, sender, recipients, camera FROM camalert_mail ORDER BY id DESC LIMIT ?", (MAILS_READ,)

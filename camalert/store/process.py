@@ -41,10 +41,8 @@ from camalert.store.health import Health
 from camalert.store.loader import Loader
 from camalert.store.notes import COUNT_EVERY_S, Notes
 from camalert.store.queue import Lease, Queue
-from camalert.store.sqlite.alerts import MailResult
-from camalert.store.sqlite.database import Database
-from camalert.store.sqlite.opening import advice
-from camalert.store.sqlite.space import Space
+from camalert.store.rows.alerts import MailResult
+from camalert.store.stores import advice, store_of
 from camalert.store.telling import Telling
 from camalert.store.upkeep import Upkeep
 from camalert.system.confinement import Confinement
@@ -74,17 +72,16 @@ class Writer:
         self._confinement: Confinement | None = None
         self._pool = context.pool
         self._settings = context.config.database
-        self._database = Database(self._settings, self._stay_alive)
+        self._store = store_of(self._settings, self._stay_alive)
         self._stay_alive_at = time.monotonic() + ALIVE_EVERY_S
         self._is_slow_logged = False
         self._queue = Queue(context.pool.layout)
-        space = Space(self._settings, self._database)
-        self._batch = Batch(context.config, self._database, space, context.pool, self._queue)
-        self._loader = Loader(context.pool, self._database, self._queue, self._batch, context.config.learn)
-        self._notes = Notes(self._settings, self._database, self._channel.post)
-        self._health = Health(self._database, self._notes.note)
-        self._upkeep = Upkeep(context.config, self._database, space, self._health.failed)
-        self._telling = Telling(context.config, self._database, self._channel.send)
+        self._batch = Batch(context.config, self._store, context.pool, self._queue)
+        self._loader = Loader(context.pool, self._store, self._queue, self._batch, context.config.learn)
+        self._notes = Notes(self._settings, self._store, self._channel.post)
+        self._health = Health(self._store, self._notes.note)
+        self._upkeep = Upkeep(context.config, self._store, self._health.failed)
+        self._telling = Telling(context.config, self._store, self._channel.send)
         self._epoch = 0
         self._is_stopping = False
         self._has_upkeep = False
@@ -99,7 +96,7 @@ class Writer:
         fault = self._health.open()
         self._confinement = self._confine()
         self._channel.send(Ready(os.getpid()))
-        for message in advice(self._settings.journal):
+        for message in advice(self._settings):
             log.info("sqlite_version_known", message=message)
         if fault is None:
             self._health.clear_fault()
@@ -114,7 +111,7 @@ class Writer:
         self._stay_alive_at = now + ALIVE_EVERY_S
         if not self._is_slow_logged:
             self._is_slow_logged = True
-            log.info("database_preparing", path=self._settings.path)
+            log.info("database_preparing", path=self._store.place)
         self._channel.send(Pong(0))
 
     def serve(self) -> None:
@@ -123,7 +120,7 @@ class Writer:
             self._channel.wait(0.0 if self._has_upkeep else COUNT_EVERY_S)
             self.turn()
         self._upkeep.end()
-        self._database.close()
+        self._store.close()
 
     def turn(self) -> None:
         """Work through what waits now."""
@@ -132,7 +129,7 @@ class Writer:
         stores, concludes = self._gather()
         if stores or concludes or self._batch.are_verdicts_due(time.monotonic(), self._health.retry_at):
             self._commit(stores, concludes)
-        self._upkeep.checkpoint_if_due(time.monotonic(), is_idle=False)  # also while nothing else can be written
+        self._upkeep.maintain(time.monotonic(), is_idle=False)  # also while nothing else can be written
         if not self._batch.held_back:
             self._attempt("database", self._health.try_again)
         self._has_upkeep = False
@@ -255,9 +252,9 @@ class Writer:
 
     def _follow_epoch(self) -> None:
         """Forget what was known of another file in the database's place."""
-        if self._database.epoch != self._epoch:
+        if self._store.epoch != self._epoch:
             if self._epoch:
-                log.warning("database_replaced", path=self._settings.path)
+                log.warning("database_replaced", path=self._store.place)
                 self._queue.forget()
                 self._batch.forget()
-            self._epoch = self._database.epoch
+            self._epoch = self._store.epoch

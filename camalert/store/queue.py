@@ -142,7 +142,6 @@ class Line:
 
     def __init__(self, turns: Turns, *, is_large: bool, reserve: int, courtesy: int) -> None:
         self.is_large = is_large
-        self.cursor = 0  # the backlog's rows up to this id have been looked at in this pass
         self.lent: collections.deque[Lease] = collections.deque()
         self.now = 0.0
         self._turns = turns
@@ -152,11 +151,10 @@ class Line:
         self._backlog: list[Waiting] = []
         self._retries: collections.deque[Waiting] = collections.deque()  # few: each has cost a process
         self._has_backlog = True
-        self._missed = False  # rows behind the cursor became due: the pass is followed by another one
 
     @property
     def wants_backlog(self) -> bool:
-        """Tell whether rows of the backlog, above `cursor`, would be loaded now."""
+        """Tell whether rows of the backlog would be loaded now."""
         is_free = len(self.lent) > self._reserve
         return self._has_backlog and is_free and not self._backlog and not self._eligible(self._live)
 
@@ -173,18 +171,18 @@ class Line:
 
     def look_again(self) -> None:
         """Expect rows in the database that this line does not know of."""
-        self._has_backlog = self._missed = True
+        self._has_backlog = True
 
-    def feed(self, rows: list[Waiting], in_flight: Iterable[int]) -> None:
-        """Take the next rows of the backlog; none ends the pass."""
-        if not rows:
-            self.cursor, self._has_backlog, self._missed = 0, self._missed, False
-            return
-        self.cursor = rows[-1].alert_id
-        skipped = {*in_flight, *(waiting.alert_id for waiting in (*self._live, *self._retries))}
+    @property
+    def known(self) -> set[int]:
+        """Return what waits here."""
+        return {waiting.alert_id for waiting in (*self._live, *self._backlog, *self._retries)}
+
+    def feed(self, rows: list[Waiting]) -> None:
+        """Take rows of the backlog that are not known here; none: there are no more until somebody adds one."""
+        self._has_backlog = bool(rows)
         for row in rows:
-            if row.alert_id not in skipped:
-                (self._retries if row.tries else self._backlog).append(row)
+            (self._retries if row.tries else self._backlog).append(row)
 
     def has_slot_for(self, sender: str, busy: Collection[str]) -> bool:
         """Tell whether a slot is free for a picture of a sender that was stored this moment."""
@@ -224,7 +222,6 @@ class Line:
         self._live.clear()
         self._backlog.clear()
         self._retries.clear()
-        self.cursor = 0
         self.look_again()
 
 

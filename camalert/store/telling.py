@@ -6,7 +6,6 @@ What is to be told is in the outbox in the transaction of its event, whoever mad
 from __future__ import annotations
 
 import random
-import sqlite3
 import time
 from collections.abc import Callable
 
@@ -17,8 +16,8 @@ from camalert.errors import ProtocolError, StoreError, StoreRefused
 from camalert.identity import spelled
 from camalert.ipc.messages import Happened, Message, Outbox, Switch, Told
 from camalert.ipc.records import EventRecord, SwitchRecord, ToldRecord
-from camalert.store.sqlite import outbox, switches
-from camalert.store.sqlite.database import Database
+from camalert.store.interface import Rows, Store
+from camalert.store.rows import outbox, switches
 from camalert.visits import policy
 from camalert.visits.policy import Event, Target
 
@@ -36,9 +35,9 @@ def targets_of(config: Config) -> tuple[Target, ...]:
 class Telling:
     """Serve the notifier."""
 
-    def __init__(self, config: Config, database: Database, send: Callable[[Message], object]) -> None:
+    def __init__(self, config: Config, store: Store, send: Callable[[Message], object]) -> None:
         self._targets = targets_of(config)
-        self._database = database
+        self._store = store
         self._send = send
         self._waiting: list[Told | Switch | Happened] = []
         self._epoch = 0
@@ -59,7 +58,7 @@ class Telling:
         waiting, self._waiting = self._waiting, []
         if waiting:
             try:
-                given_up = self._database.write(lambda connection: self._write(connection, waiting))
+                given_up = self._store.write(lambda connection: self._write(connection, waiting))
             except StoreError:
                 self._waiting = [message for message in waiting if not isinstance(message, Told)]  # those come again
                 raise
@@ -68,7 +67,7 @@ class Telling:
         if self._notice() or waiting:
             self._send(Outbox())
 
-    def _write(self, connection: sqlite3.Connection, waiting: list[Told | Switch | Happened]) -> list[str]:
+    def _write(self, connection: Rows, waiting: list[Told | Switch | Happened]) -> list[str]:
         given_up = []
         now_utc = time.time()
         for message in waiting:
@@ -92,11 +91,11 @@ class Telling:
 
     def _notice(self) -> bool:
         """Say what was decided since the last look; return whether there is something to send."""
-        if self._epoch != self._database.epoch:
-            self._seen = self._database.read(_newest)
-            self._epoch = self._database.epoch
+        if self._epoch != self._store.epoch:
+            self._seen = self._store.read(_newest)
+            self._epoch = self._store.epoch
             return True
-        rows = self._database.read(lambda connection: _decisions(connection, self._seen))
+        rows = self._store.read(lambda connection: _decisions(connection, self._seen))
         for own, target, kind, camera, visit, state, reason in rows:
             self._seen = own
             if state == "silent":
@@ -106,11 +105,11 @@ class Telling:
         return any(row[5] != "silent" for row in rows)
 
 
-def _newest(connection: sqlite3.Connection) -> int:
+def _newest(connection: Rows) -> int:
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM camalert_outbox").fetchone()[0])
 
 
-def _decisions(connection: sqlite3.Connection, after: int) -> list[tuple[int, str, str, str, int, str, str]]:
+def _decisions(connection: Rows, after: int) -> list[tuple[int, str, str, str, int, str, str]]:
     return connection.execute(
         "SELECT id, target, event, camera, visit, state, reason FROM camalert_outbox WHERE id > ? ORDER BY id LIMIT ?",
         (after, ROWS_A_LOOK),

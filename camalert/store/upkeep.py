@@ -7,7 +7,6 @@ done every few seconds, or the limits by size and age would hold only where few 
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +15,9 @@ import structlog
 
 from camalert.config import schema as config
 from camalert.errors import StoreError, StoreLocked, StoreRefused
-from camalert.store.sqlite import outbox, retention, visits
-from camalert.store.sqlite.database import Database
-from camalert.store.sqlite.opening import pragma
-from camalert.store.sqlite.space import Space, give_back
-from camalert.store.sqlite.tables import day_of, timestamp_of
-from camalert.store.sqlite.wal import Checkpoint
+from camalert.store.interface import Rows, Step, Store
+from camalert.store.rows import outbox, retention, visits
+from camalert.store.rows.tables import day_of, timestamp_of
 from camalert.store.telling import targets_of
 from camalert.visits.policy import DIGEST
 
@@ -30,21 +26,12 @@ DAY_S = 86_400.0
 SOON_S = 1.0  # how often the counts and the size are checked
 SELDOM_S = 60.0  # how often age, mails and free pages are, and how soon a step is tried that the database refuses
 BUSY_S = 5.0  # between two steps while messages come without a gap
-FREE_PAGES_KEPT = 2560  # 10 MiB: the next pictures go there, without growing the file
-PAGES_A_STEP = 256
 LOCK_S = 0.1  # upkeep never waits long for somebody else's lock
 STEADY_S = 3600.0  # a clock that is wrong at boot is set right by the network within minutes
 JUMP_S = 60.0  # what NTP does to a running clock without a jump stays far below
 
-LONG_FRAMES = 50_000  # 200 MiB: more than any burst; another program has kept a read transaction open
-HELD_UP = (
-    "another program keeps reading the database, and the file ending in -wal has grown beyond 200 MiB meanwhile: end "
-    "that program's long transaction"
-)
-
 log = structlog.get_logger()
 
-Step = Callable[[sqlite3.Connection], int]  # returns how much it removed
 Failed = Callable[[str, str], None]  # gets the step's name, and why it failed, "" when it works
 
 
@@ -71,18 +58,16 @@ class Steadiness:
 class Upkeep:
     """Know what is due and do it step by step."""
 
-    def __init__(self, settings: config.Config, database: Database, space: Space, failed: Failed) -> None:
-        self.checkpoint = Checkpoint()
+    def __init__(self, settings: config.Config, store: Store, failed: Failed) -> None:
         self._settings = settings.database
         self._targets = targets_of(settings)
-        self._database = database
+        self._store = store
         self._failed = failed
         self._visits = settings.visits
         self._steadiness = Steadiness()
         self._due: dict[str, float] = {}
         self._busy_until = 0.0
         self._warn_at = 0.0
-        self._space = space
 
     def slice(self, now: float, now_utc: float, has_messages: Callable[[], bool]) -> bool:
         """Work for at most `SLICE_S`; while `has_messages` says that a message waits, do one step every `BUSY_S`.
@@ -91,7 +76,7 @@ class Upkeep:
         Raises: StoreError for what concerns the whole database; the step is due again soon, and others before it.
         """
         end = now + SLICE_S
-        self.checkpoint_if_due(now, is_idle=True)
+        self.maintain(now, is_idle=True)
         is_steady = self._steadiness.is_steady(now, now_utc)
         steps = self._steps(now, now_utc, is_clock_steady=is_steady)
         while True:
@@ -105,7 +90,7 @@ class Upkeep:
             self._busy_until = now + BUSY_S
             step, pause_s = steps[name]
             try:
-                removed = self._database.write(step, wait_s=LOCK_S)
+                removed = self._store.write(step, wait_s=LOCK_S)
             except StoreLocked:  # somebody else's lock is no fault here, and would be met by each step
                 self._due = {name: max(self._due.get(name, 0.0), now + SOON_S) for name in steps}
                 return False
@@ -119,20 +104,16 @@ class Upkeep:
                 self._failed(name, "")
                 self._due[name] = now if removed else now + pause_s
 
-    def _by_count(self, connection: sqlite3.Connection, now: float) -> int:
+    def _by_count(self, connection: Rows, now: float) -> int:
         removed = retention.by_count(connection)
         self._warn_of_recent(connection, now)
         return removed
 
-    def _of_mails(self, connection: sqlite3.Connection, now_utc: float, before_utc: float, first_day: str) -> int:
+    def _of_mails(self, connection: Rows, now_utc: float, before_utc: float, first_day: str) -> int:
         retention.note_others(connection, now_utc)
         return retention.of_mails(connection, before_utc, first_day)
 
-    def _by_size(self, connection: sqlite3.Connection, now_text: str) -> int:
-        limit_bytes = self._space.limit_bytes(connection)
-        return retention.by_size(connection, limit_bytes, now_text) if limit_bytes else 0
-
-    def _warn_of_recent(self, connection: sqlite3.Connection, now: float) -> None:
+    def _warn_of_recent(self, connection: Rows, now: float) -> None:
         """Say at most once a day that rows gave way on their own day: somebody sends very many, or the limit is low."""
         if now < self._warn_at:
             return
@@ -154,20 +135,11 @@ class Upkeep:
 
     def end(self) -> None:
         """Leave nothing behind that only a running service needs."""
-        self._space.end()
+        self._store.end()
 
-    def checkpoint_if_due(self, now: float, *, is_idle: bool) -> None:
-        """Checkpoint when there is enough in the WAL; when that fails say so, and go on without."""
-        if not self.checkpoint.is_due(self._database.frames, now, is_idle=is_idle):
-            return
-        try:
-            self._database.read(lambda found: self.checkpoint.run(found, now, busy_s=self._settings.busy_seconds))
-        except StoreError as error:
-            self._failed("checkpoint", str(error))
-            return
-        frames = self._database.frames
-        is_long = frames is not None and frames.in_wal >= LONG_FRAMES
-        self._failed("checkpoint", HELD_UP if is_long else "")
+    def maintain(self, now: float, *, is_idle: bool) -> None:
+        """Let the store do what it needs beyond transactions; when that fails it is said, and all goes on without."""
+        self._store.maintain(now, self._failed, is_idle=is_idle)
 
     def _steps(self, now: float, now_utc: float, *, is_clock_steady: bool) -> dict[str, tuple[Step, float]]:
         """Return the steps by name, each with how long it pauses when nothing is left to do."""
@@ -177,8 +149,6 @@ class Upkeep:
         if settings.keep_days and is_clock_steady:
             before = timestamp_of(now_utc - settings.keep_days * DAY_S, zone)
             steps["age"] = (lambda found: retention.by_age(found, before), SELDOM_S)
-        if settings.keep_bytes or settings.keep_disk_percent:
-            steps["size"] = (lambda found: self._by_size(found, timestamp_of(now_utc, zone)), SOON_S)
         # A clock that was set a moment ago makes nothing old.
         before_utc = now_utc - retention.MAIL_KEPT_S if is_clock_steady else 0.0
         first_day = day_of(now_utc - retention.DAYS_KEPT * DAY_S, zone) if is_clock_steady else ""
@@ -189,13 +159,4 @@ class Upkeep:
         steps["outbox"] = (lambda found: outbox.keep_up(found, self._targets, now_utc), SELDOM_S)
         if any(DIGEST in target.events for target in self._targets):
             steps["digest"] = (lambda found: outbox.tell_digests(found, self._targets, now_utc), SOON_S)
-        steps["vacuum"] = (lambda found: self._give_back(found, now), SELDOM_S)
-        return steps
-
-    def _give_back(self, connection: sqlite3.Connection, now: float) -> int:
-        """Give free pages back to the file system, a few at a time; only in files made for it."""
-        self._space.keep_reserve(now)
-        spare_pages = pragma(connection, "freelist_count") - FREE_PAGES_KEPT
-        if spare_pages <= 0 or pragma(connection, "auto_vacuum") != 2:
-            return 0
-        return give_back(connection, min(PAGES_A_STEP, spare_pages))
+        return steps | self._store.steps(now, timestamp_of(now_utc, zone))

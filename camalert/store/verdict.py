@@ -40,6 +40,13 @@ class Verdict:
             return True
         return self.outcome is Outcome.PERSON and not self.annotated
 
+    def tries_after(self, tries: int) -> int:
+        """Return how many tries an unfinished examination has had, of which the table knows so many.
+
+        The supervisor counts as well, because a process may die of a picture before anything is written of it.
+        """
+        return max(tries + (0 if self.tries else 1), self.tries)
+
     @property
     def failure(self) -> str:
         """Return why there is no result, "" when there is one; for an unfinished one: as if it were the last try."""

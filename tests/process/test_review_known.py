@@ -11,7 +11,7 @@ from testing.reviewsite import Site, running
 
 from camalert.config.schema import Learn
 from camalert.detection import known
-from camalert.store.sqlite import learned
+from camalert.store.rows import learned
 
 pytest.importorskip("django", reason="the review extra is not installed")
 

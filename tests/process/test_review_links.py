@@ -16,7 +16,7 @@ from testing.reviewrig import Visitor
 from camalert.config.schema import Config
 from camalert.notify import links
 from camalert.notify.message import id_of
-from camalert.store.sqlite import outbox
+from camalert.store.rows import outbox
 from camalert.visits.policy import Event, Target
 
 pytest.importorskip("django", reason="the review extra is not installed")

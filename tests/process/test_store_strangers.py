@@ -94,7 +94,7 @@ def fill(rig: Rig, count: int) -> None:
     """Store mails, and bring all of them home as the writer does in a pause."""
     for number in range(count):
         assert rig.store(JPEG + bytes((number,))).code == StoreCode.STORED
-    rig.writer._database.read(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+    rig.writer._store.read(lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
 
 
 def test_wal_that_another_program_writes_and_empties_is_no_fault(

@@ -73,9 +73,9 @@ def _work(library: ctypes.CDLL, cell: dict[str, object], begin: int, *, is_fault
             for loaded in rig.take(Loaded):
                 rig.turn(rig.conclusion(loaded, Outcome.PERSON if number % 2 else Outcome.NOBODY))
             if number in CHECKPOINT_AFTER:
-                rig.writer._upkeep.checkpoint.is_due = lambda *_, **__: True
-                rig.writer._upkeep.checkpoint_if_due(0.0, is_idle=True)
-                del rig.writer._upkeep.checkpoint.is_due
+                rig.writer._store.checkpoint.is_due = lambda *_, **__: True
+                rig.writer._upkeep.maintain(0.0, is_idle=True)
+                del rig.writer._store.checkpoint.is_due
             if is_faulty and cell["is_killed"] and library.disk_has_failed():
                 return KILLED + number  # with the mail that it may have had a 250 for: a camera that lost it asks again
         library.disk_mark(f"calls {library.disk_count(call)}".encode())

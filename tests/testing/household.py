@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from camalert.config.schema import Visits
-from camalert.store.sqlite import schema, visits
+from camalert.store.rows import visits
+from camalert.store.sqlite import schema
 
 CAMERAS = ("Front door", "Garage", "Garden gate", "Terrace", "Driveway")
 EVENTS = ("motion", "line crossing", "person", "")

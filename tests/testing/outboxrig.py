@@ -15,7 +15,8 @@ from camalert.config.schema import Config, Database, Notify, Service
 from camalert.ipc import child, needs, spawn
 from camalert.ipc.messages import Message, Outbox, Ready, Stop, Told
 from camalert.ipc.records import ToldRecord
-from camalert.store.sqlite import outbox, schema
+from camalert.store.rows import outbox
+from camalert.store.sqlite import schema
 from camalert.visits import policy
 from camalert.visits.policy import Event
 from testing.waiting import until

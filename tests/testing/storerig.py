@@ -110,7 +110,7 @@ class Rig(SlotFiller):
 
     def abandon(self) -> None:
         """Leave the writer as SIGKILL would: SQLite closes nothing, and the WAL stays as it is."""
-        self.writer._database._let_go()
+        self.writer._store._let_go()
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -118,7 +118,7 @@ class Rig(SlotFiller):
         super().close()
 
     def _leave(self) -> None:
-        self.writer._database.close()
+        self.writer._store.close()
         self.channel.close()
         self._child.close()
 

@@ -26,7 +26,7 @@ PURE = {
     ),
     "detection": ("boxes", "choice", "council", "known", "looks", "passes", "people", "rules", "thresholds"),
     "visits": ("digest", "grouping", "policy"),
-    "store": ("queue", "sqlite.tables", "verdict"),
+    "store": ("interface", "queue", "rows.columns", "rows.tables", "sqlite.tables", "verdict"),
     "supervisor": ("dispatch", "lifecycle", "liveness", "plan", "stages"),
     "review": ("figures", "glance", "preview", "search", "selection"),
     "cli": ("alarmmail", "anonymiser", "commands", "fillers", "pseudonyms"),
@@ -171,13 +171,35 @@ def test_supervisor_side_never_loads_the_childrens_libraries(entry: str) -> None
     assert found == []
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("camalert.store.sqlite")])
-def test_sqlite_knows_only_the_values_of_its_package(module: str) -> None:
-    """What SQLite does is called by the writer and the commands, and never the other way round."""
-    values = {"camalert.store", "camalert.store.filesystem", "camalert.store.queue", "camalert.store.verdict"}
-    found = {imported for imported in _imports(module) if imported.startswith("camalert.store")}
+# The layers within the store, from the bottom: each package may import those before it, and the values.
+STORE_VALUES = ("filesystem", "interface", "queue", "verdict")
+STORE_LAYERS = {"rows": ("rows",), "sqlite": ("rows", "sqlite")}
 
-    assert {imported for imported in found - values if not imported.startswith("camalert.store.sqlite")} == set()
+
+@pytest.mark.parametrize(
+    ("module", "allowed"),
+    [
+        (module, allowed)
+        for package, allowed in STORE_LAYERS.items()
+        for module in MODULES
+        if module.startswith(f"camalert.store.{package}")
+    ],
+)
+def test_layers_of_the_store_point_one_way(module: str, allowed: tuple[str, ...]) -> None:
+    """The rules know no engine; an engine is called by the writer and the commands, and never the other way round."""
+    prefixes = tuple(f"camalert.store.{name}" for name in (*STORE_VALUES, *allowed))
+    found = {name for name in _imports(module) if name.startswith("camalert.store.")}
+
+    assert {name for name in found if not name.startswith(prefixes)} == set()
+    assert module.startswith("camalert.store.sqlite") or "sqlite3" not in _imports(module)
+
+
+@pytest.mark.parametrize("name", ["batch", "health", "loader", "notes", "process", "telling", "upkeep"])
+def test_writer_knows_a_store_by_its_contract_alone(name: str) -> None:
+    """It says what is written; which engine keeps it is chosen in one place."""
+    found = _imports(f"camalert.store.{name}")
+
+    assert {one for one in found if one.startswith(("camalert.store.sqlite", "sqlite3", "psycopg"))} == set()
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -17,7 +17,7 @@ from camalert.review.formats import local_time, many
 from camalert.review.guard import must_own
 from camalert.review.selection import parse_ids
 from camalert.review.views import api, files, visits
-from camalert.store.sqlite import retention
+from camalert.store.rows import retention
 
 MAX_SHOWN = 500
 MAX_SELECTED = 5000

@@ -23,8 +23,8 @@ from camalert.review.formats import local_time
 from camalert.review.selection import NAME_CHARS, Album
 from camalert.review.settings import ALERTS
 from camalert.review.views.switches import read
-from camalert.store.sqlite import learned
-from camalert.store.sqlite.learned import Listed
+from camalert.store.rows import learned
+from camalert.store.rows.learned import Listed
 
 MAX_CAMERAS = 24  # whose thresholds are looked at for one page; the others have theirs on their own
 

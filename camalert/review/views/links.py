@@ -31,7 +31,7 @@ from camalert.review.passwords import network_of
 from camalert.review.settings import ALERTS
 from camalert.review.views.error_pages import error_page
 from camalert.review.views.switches import read
-from camalert.store.sqlite import switches
+from camalert.store.rows import switches
 
 USED_KEPT = 2000
 INVALID = "This link is not valid, or its message is too old. Log in to switch messages on the page Visits."

@@ -29,7 +29,7 @@ from camalert.review.guard import must_own
 from camalert.review.settings import ALERTS
 from camalert.review.views import camera as cameras
 from camalert.review.views import switches
-from camalert.store.sqlite import outbox as rows
+from camalert.store.rows import outbox as rows
 
 RECENT = 20
 TEST_MESSAGE = "If you can read this, messages arrive here. Sent from the review site."

@@ -30,7 +30,7 @@ from camalert.review.formats import local_time
 from camalert.review.guard import must_own
 from camalert.review.selection import NAME_CHARS, Album, Selection
 from camalert.review.settings import ALERTS
-from camalert.store.sqlite import switches
+from camalert.store.rows import switches
 from camalert.visits.policy import HOME, Switches
 
 Found = TypeVar("Found")

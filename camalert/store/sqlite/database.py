@@ -173,7 +173,12 @@ class Database:
         except sqlite3.Error as error:
             raise self._failed(error, is_write=False) from error
 
-    def set_aside(self) -> Path | None:
+    @property
+    def place(self) -> str:
+        """Return the file's name."""
+        return str(self.path)
+
+    def set_aside(self) -> str | None:
         """Rename a damaged file, its journal with it, so that the next `open` begins a new one.
 
         Returns: The new name; None unless `[database] replace_corrupt` allows it.
@@ -183,7 +188,7 @@ class Database:
             return None
         self._let_go()
         try:
-            return self._files.set_aside(time.time())
+            return str(self._files.set_aside(time.time()))
         except OSError as error:
             raise StoreBusy(f"the damaged file {self.path} cannot be renamed: {error.strerror}") from error
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from camalert.store.queue import known_as
-from camalert.store.sqlite import schema
-from camalert.store.sqlite.names import named_now
-from camalert.store.sqlite.tables import ALERTS, DETECTIONS, DjangoTable
+from camalert.store.rows.columns import neutral_values
+from camalert.store.rows.names import named_now
+from camalert.store.rows.tables import ALERTS, DETECTIONS, DjangoTable
 
 UNEXAMINED = "it was deleted while it waited for its examination, and restored"
 
@@ -158,7 +158,7 @@ def _insert(
     connection: sqlite3.Connection, table: DjangoTable, row_id: int, facts: dict[str, Any], content: str
 ) -> None:
     """Put a row back into one of Django's tables, and what is known of it into its row of facts."""
-    names, values = schema.neutral_values(connection, table)
+    names, values = neutral_values(connection, table)
     connection.execute(
         f"INSERT INTO {table.name} (id, subject, timestamp, snapshot{names})"
         f" SELECT ?, ?, ?, {content}{values} FROM camalert_bin WHERE id = ?",

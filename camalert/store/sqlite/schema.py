@@ -16,8 +16,10 @@ from dataclasses import dataclass
 
 from camalert.errors import StoreForeign
 from camalert.store import queue
-from camalert.store.sqlite import retention, tables
-from camalert.store.sqlite.tables import BOTH, DjangoTable
+from camalert.store.rows import retention
+from camalert.store.rows.columns import COLUMNS, without_default
+from camalert.store.rows.tables import ALERTS, BOTH, ORIGINAL_KEEP, DjangoTable
+from camalert.store.sqlite import tables
 
 # In order; version n is what the first n entries made. Append only.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -26,8 +28,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     tables.THIRD_VERSION,
     tables.FOURTH_VERSION,
     tables.FIFTH_VERSION,
+    tables.SIXTH_VERSION,
 )
-_COLUMNS = {"id", "subject", "timestamp", "snapshot"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Limits:
 
     def of(self, table: DjangoTable) -> int:
         """Return the limit of one table."""
-        return self.alerts if table is tables.ALERTS else self.detections
+        return self.alerts if table is ALERTS else self.detections
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -87,7 +89,7 @@ def prepare(
             warnings += [
                 f"{table.name} has the column {name} of another program, which must have a value and has no default: "
                 f"new rows get {value} in it"
-                for name, value in _without_default(connection, table).items()
+                for name, value in without_default(connection, table).items()
             ]
         connection.execute("COMMIT")
     except BaseException:
@@ -122,43 +124,6 @@ def original_number(sql: str, table: DjangoTable) -> int | None:
     return int(found[1]) if found else None
 
 
-def neutral_values(connection: sqlite3.Connection, table: DjangoTable) -> tuple[str, str]:
-    """Return what an INSERT needs for columns that another program has added and gives no default.
-
-    Django keeps the default of a field in its own code and not in the database. They are looked up each time, which
-    takes as long as a picture of 10 kB, because a `migrate` may run at any moment.
-
-    Returns: The names and the values, each with a comma before it; "" and "" for the table as it should be.
-    """
-    foreign = _without_default(connection, table)
-    return "".join(f", {_quoted(name)}" for name in foreign), "".join(f", {value}" for value in foreign.values())
-
-
-def _without_default(connection: sqlite3.Connection, table: DjangoTable) -> dict[str, str]:
-    """Return the foreign columns that must have a value, each with a neutral one as SQL."""
-    columns = connection.execute(f"PRAGMA table_info({table.name})").fetchall()
-    return {
-        str(name): _neutral(str(declared).casefold())
-        for _, name, declared, is_needed, default, key in columns
-        if is_needed and default is None and not key and name not in _COLUMNS
-    }
-
-
-def _neutral(declared: str) -> str:
-    """Return a neutral value for a declared type, by the words that SQLite and Django use in it."""
-    for words, value in (
-        (("datetime", "timestamp"), "CURRENT_TIMESTAMP"), (("date",), "CURRENT_DATE"), (("time",), "'00:00:00'"),
-        (("blob",), "x''"), (("int", "bool", "real", "floa", "doub", "num", "dec"), "0"),
-    ):  # fmt: skip
-        if any(word in declared for word in words):
-            return value
-    return "''"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _names(connection: sqlite3.Connection, kind: str) -> set[str]:
     return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = ?", (kind,))}
 
@@ -168,7 +133,7 @@ def _make_django_tables(connection: sqlite3.Connection, now_utc: float) -> None:
     made = [table for table in BOTH if table.name not in present]
     for table in BOTH:
         if table in made:
-            connection.execute(table.create)
+            connection.execute(tables.django_table(table))
             continue
         _refuse_columns(connection, table)
     if "django_migrations" not in present:
@@ -186,8 +151,8 @@ def _make_django_tables(connection: sqlite3.Connection, now_utc: float) -> None:
 
 def _refuse_columns(connection: sqlite3.Connection, table: DjangoTable) -> None:
     columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table.name})")}
-    if not columns >= _COLUMNS:
-        missing = ", ".join(sorted(_COLUMNS - columns))
+    if not columns >= COLUMNS:
+        missing = ", ".join(sorted(COLUMNS - columns))
         raise StoreForeign(f"the table {table.name} of this database lacks the column {missing}")
 
 
@@ -231,7 +196,7 @@ def _make_triggers(connection: sqlite3.Connection, table: DjangoTable, limit: in
     keep = None
     if is_ours:
         _put_trigger(connection, table.trigger, found, tables.keeper(table))
-        keep = limit or _remembered(connection, f"{table.trigger} keeps") or tables.ORIGINAL_KEEP
+        keep = limit or _remembered(connection, f"{table.trigger} keeps") or ORIGINAL_KEEP
     else:
         warnings.append(
             f"the trigger {table.trigger} on {table.name} is not one that camalert knows and stays as it is; "
@@ -263,7 +228,7 @@ def _gather_facts(connection: sqlite3.Connection, table: DjangoTable) -> None:
         f" SELECT id, subject, timestamp, length(snapshot) FROM {name} WHERE id NOT IN (SELECT {key} FROM {facts})"
     )
     connection.execute(f"DELETE FROM {facts} WHERE {key} NOT IN (SELECT id FROM {name})")
-    if table is tables.ALERTS:
+    if table is ALERTS:
         connection.execute(
             "DELETE FROM camalert_pending WHERE alert_id < ? AND alert_id NOT IN (SELECT id FROM alerts_alert)",
             (queue.CLIP_BASE,),

@@ -22,11 +22,10 @@ import structlog
 from camalert.config import schema as config
 from camalert.errors import StoreError, StoreFull
 from camalert.store import filesystem
-from camalert.store.sqlite import retention
+from camalert.store.rows import retention
+from camalert.store.rows.tables import timestamp_of
 from camalert.store.sqlite.database import Database
 from camalert.store.sqlite.opening import pragma
-from camalert.store.sqlite.retention import file_bytes, used_bytes
-from camalert.store.sqlite.tables import timestamp_of
 from camalert.store.sqlite.wal import truncate
 
 RESERVE_BYTES = 16_777_216  # as much as may be in the journal and has to be copied before anything can be freed
@@ -193,6 +192,16 @@ def _without_zeros(connection: sqlite3.Connection, work: Callable[[], int]) -> i
         return work()
     finally:
         connection.execute(f"PRAGMA secure_delete = {before}").fetchall()
+
+
+def file_bytes(connection: sqlite3.Connection) -> int:
+    """Return the size of the database file when all of the WAL is in it."""
+    return pragma(connection, "page_count") * pragma(connection, "page_size")
+
+
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """Return the size of the pages in use."""
+    return file_bytes(connection) - pragma(connection, "freelist_count") * pragma(connection, "page_size")
 
 
 def give_back(connection: sqlite3.Connection, pages: int) -> int:

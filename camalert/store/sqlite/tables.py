@@ -11,20 +11,11 @@ a `sqlite3` shell adds: triggers make it. Lists are read from the facts alone an
 
 from __future__ import annotations
 
-import datetime
-from dataclasses import dataclass
-
 from camalert.errors import ProtocolError
 from camalert.store.queue import CLIP_BASE
+from camalert.store.rows.tables import ALERTS, DETECTIONS, NOBODY, DjangoTable, give_way
 
 DELETES_PER_INSERT = 2  # what one insert may delete, and hold in memory to undo it; upkeep removes any excess
-NOBODY = 0  # the holder of rows that came from elsewhere
-YOUNG_S = 86_400  # a row that gives way before this age is worth a warning
-SILENT_S = 2_592_000  # a holder that sent nothing for longer gives way sooner: its rows weigh more with every month
-# How much longer rows stay than plain ones, by `worth`: 10 times as many alarms for people, 100 for marked ones.
-WEIGHTS = {0: 1.0, 1: 0.1, 2: 0.01}
-ORIGINAL_KEEP = 1000  # rows, the number in the original's triggers
-
 _DJANGO_TABLE = (
     'CREATE TABLE "{name}" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "subject" varchar(200) NOT NULL, '
     '"timestamp" datetime NOT NULL, "snapshot" BLOB NOT NULL)'
@@ -35,45 +26,10 @@ DJANGO_MIGRATIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DjangoTable:
-    """One of Django's two tables, and what of ours belongs to it."""
+def django_table(table: DjangoTable) -> str:
+    """Return the text of one of Django's two tables, as Django writes it."""
+    return _DJANGO_TABLE.format(name=table.name)
 
-    name: str  # Django's table
-    facts: str  # our table of facts
-    key: str  # the column of `facts` that holds the row's id
-    count: str  # the column of `camalert_holder` that counts the rows
-    worth: str  # what `facts.worth` is made from
-    trigger: str  # the trigger that keeps the newest rows, named as the original names it
-    migrations: tuple[str, ...]  # the original's migrations that end in this table
-
-    @property
-    def create(self) -> str:
-        """Return the table's text as Django writes it."""
-        return _DJANGO_TABLE.format(name=self.name)
-
-
-ALERTS = DjangoTable(
-    "alerts_alert",
-    "camalert_alert",
-    "alert_id",
-    "alerts",
-    # A row of ours without an outcome is pending and has no weight: it never gives way.
-    "CASE WHEN outcome IS NULL AND mail IS NOT NULL THEN 3 WHEN mark IS NOT NULL THEN 2"
-    " WHEN outcome = 'person' THEN 1 ELSE 0 END",
-    "delete_alarms",
-    ("0001_initial", "0002_rename_alert_alerts", "0003_rename_alerts_alert"),
-)
-DETECTIONS = DjangoTable(
-    "alerts_detect",
-    "camalert_detect",
-    "detect_id",
-    "detections",
-    "CASE WHEN mark IS NOT NULL THEN 2 ELSE 1 END",
-    "delete_detect",
-    ("0004_detect",),
-)
-BOTH = (ALERTS, DETECTIONS)
 
 # What both tables of facts say about an examination.
 _VERDICT = """
@@ -100,7 +56,7 @@ FIRST_VERSION = (
         mail_id BLOB NOT NULL UNIQUE,   -- 16 bytes, given by smtp
         digest TEXT NOT NULL,           -- of envelope and bytes; '' takes no part in the repeat rule
         received_utc REAL NOT NULL,
-        first_id INTEGER NOT NULL,      -- alerts first_id ... first_id + count - 1; clips are not among them
+        first_id INTEGER NOT NULL,      -- its first alert, 0: none; clips are not counted
         count INTEGER NOT NULL,
         peer TEXT NOT NULL, helo TEXT NOT NULL, login TEXT NOT NULL, sender TEXT NOT NULL,
         recipients TEXT NOT NULL,       -- JSON list
@@ -400,61 +356,10 @@ FIFTH_VERSION = (
     "ALTER TABLE camalert_alert ADD COLUMN others TEXT",
 )
 
-
-def largest(count: str, *, now: str) -> str:
-    """Return the query for the holder whose row gives way: of the address that has the most, the camera with the most.
-
-    So an address pays for all the cameras it names. What a holder has weighs more when it has long been silent.
-
-    Args:
-        count: The column of `camalert_holder` that says how much it has.
-        now: Seconds since 1970, as SQL.
-    """
-    weight = f"max(1.0, ({now} - %s) / {SILENT_S}.0)"
-    return f"""SELECT id FROM camalert_holder WHERE {count} > 0 AND address = (
-          SELECT address FROM camalert_holder WHERE {count} > 0 GROUP BY address
-          ORDER BY sum({count}) * {weight % "max(last_utc)"} DESC, max(last_utc) DESC LIMIT 1)
-        ORDER BY {count} * {weight % "last_utc"} DESC, last_utc DESC LIMIT 1"""
-
-
-def gives_way(table: DjangoTable, *, holder: str, newest: str) -> str:
-    """Return the query for the row of a holder that gives way: the oldest, by rows that came since and by its worth.
-
-    A row with people stays ten times as long as a plain one, a marked one a hundred times. Never one that is pending,
-    and never the newest.
-
-    Args:
-        table: Which of the two tables.
-        holder: The holder's id, as SQL.
-        newest: The id of the newest row, as SQL.
-    """
-    idle = f" AND {table.key} NOT IN (SELECT alert_id FROM camalert_pending)" if table is ALERTS else ""
-    key = table.key
-    oldest = " UNION ALL ".join(
-        f"""SELECT * FROM (SELECT {key} AS id, ({newest} - {key}) * {weight} AS age FROM {table.facts}
-            WHERE holder = {holder} AND worth = {worth} AND {key} <> {newest}{idle} ORDER BY {key} LIMIT 1)"""
-        for worth, weight in WEIGHTS.items()
-    )
-    return f"SELECT id FROM ({oldest}) ORDER BY age DESC LIMIT 1"
-
-
-def give_way(table: DjangoTable, newest: str) -> tuple[str, ...]:
-    """Return the statements that remove one row of a table that has too many: whose, which, was it young, away with it.
-
-    Args:
-        table: Which of the two tables.
-        newest: The id of the newest row, as SQL.
-    """
-    too_many = f"WHERE name = '{table.name}' AND rows > keep"
-    now = "(julianday('now') - 2440587.5) * 86400.0"
-    victim = gives_way(table, holder="camalert_rows.holder", newest=newest)
-    return (
-        f"UPDATE camalert_rows SET victim = NULL, holder = ({largest(table.count, now=now)}) {too_many}",
-        f"UPDATE camalert_rows SET victim = ({victim}) {too_many}",
-        f"UPDATE camalert_rows SET young = young + 1 {too_many} AND victim IN ("
-        f"SELECT {table.key} FROM {table.facts} WHERE {table.key} = victim AND received_utc > {now} - {YOUNG_S})",
-        f"DELETE FROM {table.name} WHERE id = (SELECT victim FROM camalert_rows {too_many})",
-    )
+SIXTH_VERSION = (
+    # Whether anything of a mail is there: the ids of its alerts need not follow each other.
+    "CREATE INDEX camalert_alert_mail ON camalert_alert (mail) WHERE mail IS NOT NULL",
+)
 
 
 def keeper(table: DjangoTable) -> str:
@@ -515,23 +420,3 @@ def followers(table: DjangoTable) -> dict[str, str]:
       DELETE FROM {facts} WHERE {key} = OLD.id;
     END""",
     }
-
-
-def timestamp_of(utc_s: float, zone: str) -> str:
-    """Return how a moment is written in the two tables: `YYYY-MM-DD HH:MM:SS`, local time or UTC.
-
-    Args:
-        utc_s: Seconds since 1970; what no calendar holds counts as 1970.
-        zone: `local` or `utc`, as `[database] timestamps` says.
-    """
-    try:
-        moment = datetime.datetime.fromtimestamp(utc_s, datetime.UTC)
-        moment = moment.astimezone() if zone == "local" else moment
-    except (OverflowError, ValueError, OSError):
-        moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def day_of(utc_s: float, zone: str) -> str:
-    """Return the day of a moment, `YYYY-MM-DD`."""
-    return timestamp_of(utc_s, zone)[:10]

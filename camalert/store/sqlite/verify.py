@@ -13,9 +13,9 @@ from pathlib import Path
 
 from camalert.errors import StoreError
 from camalert.store.queue import CLIP_BASE
+from camalert.store.rows.tables import BOTH
 from camalert.store.sqlite import schema, tables
 from camalert.store.sqlite.opening import open_reader, pragma, translated
-from camalert.store.sqlite.tables import BOTH
 
 PROBLEMS_SHOWN = 20  # of the pages; one bad page causes many lines
 VISITS_VERSION = 3

@@ -12,7 +12,7 @@ from camalert.config.schema import Config
 from camalert.config.schema import Database as Settings
 from camalert.ipc.records import MailRecord, PictureRecord
 from camalert.status import model as status
-from camalert.store.sqlite.alerts import Intake
+from camalert.store.rows.alerts import Intake
 from camalert.store.sqlite.database import Database
 
 

@@ -14,7 +14,7 @@ from camalert.__main__ import main
 from camalert.config.schema import Database as Settings
 from camalert.ipc.records import SwitchRecord
 from camalert.status import model as status
-from camalert.store.sqlite import switches
+from camalert.store.sqlite import switching
 from camalert.store.sqlite.database import Database
 
 
@@ -88,8 +88,8 @@ def test_status_says_how_each_target_fares_and_what_is_switched(
     database.write(lambda found: found.execute(row, ("a", "sent", "", 1_795_000_000.0)))
     database.write(lambda found: found.execute(row, ("b", "waiting", "connection refused", None)))
     database.close()
-    switches.change(path, SwitchRecord("snooze", camera="Garage", until_utc=now_utc + 3600, by="anna"), now_utc)
-    switches.change(path, SwitchRecord("presence", value="home"), now_utc)
+    switching.change(path, SwitchRecord("snooze", camera="Garage", until_utc=now_utc + 3600, by="anna"), now_utc)
+    switching.change(path, SwitchRecord("presence", value="home"), now_utc)
 
     assert main(["status", "--config", str(configured)]) == 0
 
@@ -100,10 +100,10 @@ def test_status_says_how_each_target_fares_and_what_is_switched(
     assert re.search(r"garage +snoozed until [0-9-]+ [0-9:]+ by anna", text)
     assert re.search(r"at home +somebody", text)
     assert "word" not in text
-    switches.change(path, SwitchRecord("snooze"), now_utc)
-    switches.change(path, SwitchRecord("armed", value="off"), now_utc)
-    switches.change(path, SwitchRecord("armed", camera="Door", value="on"), now_utc)
-    switches.change(path, SwitchRecord("armed", camera="Garage", value="off"), now_utc)
+    switching.change(path, SwitchRecord("snooze"), now_utc)
+    switching.change(path, SwitchRecord("armed", value="off"), now_utc)
+    switching.change(path, SwitchRecord("armed", camera="Door", value="on"), now_utc)
+    switching.change(path, SwitchRecord("armed", camera="Garage", value="off"), now_utc)
     main(["status", "--config", str(configured)])
     text = capsys.readouterr().out
     assert re.search(r"all cameras +disarmed\n +door +armed\n +at home", text), "what differs from the rest is listed"

@@ -12,9 +12,8 @@ from camalert.errors import StoreBusy
 from camalert.ipc.messages import Outcome
 from camalert.ipc.pool import Pool
 from camalert.store.batch import Batch
+from camalert.store.interface import Store
 from camalert.store.queue import Queue
-from camalert.store.sqlite.database import Database
-from camalert.store.sqlite.space import Space
 from camalert.store.verdict import Verdict
 
 VERDICT = Verdict(7, Outcome.NOBODY)
@@ -26,6 +25,10 @@ class Failing:
     def __init__(self, epoch: int, found: int) -> None:
         self.epoch = epoch
         self._found = found
+
+    def free_bytes(self) -> int:
+        """Have enough."""
+        return 1 << 40
 
     def write(self, *_: Any, **__: Any) -> None:
         """Fail."""
@@ -43,9 +46,7 @@ class Failing:
 )
 def test_verdict_that_could_not_be_written_waits_for_its_own_file(epoch: int, found: int, kept: list[Verdict]) -> None:
     """In another file its number is another alert's."""
-    batch = Batch(
-        Config(), cast("Database", Failing(epoch, found)), cast("Space", None), cast("Pool", None), Queue(LAYOUT)
-    )
+    batch = Batch(Config(), cast("Store", Failing(epoch, found)), cast("Pool", None), Queue(LAYOUT))
 
     batch.give_up(VERDICT)
 

@@ -15,8 +15,10 @@ from camalert.detection import known
 from camalert.ipc.messages import StoreCode
 from camalert.ipc.records import MailRecord, PictureRecord
 from camalert.store import filesystem
-from camalert.store.sqlite import deletions, outbox, retention, schema, tables
-from camalert.store.sqlite.alerts import Intake
+from camalert.store.rows import outbox, retention
+from camalert.store.rows.alerts import Intake
+from camalert.store.rows.tables import day_of
+from camalert.store.sqlite import deletions, schema
 from camalert.visits.policy import Event, Target
 
 ROOT = Path(__file__).parents[3]
@@ -142,7 +144,7 @@ def test_camera_that_is_known_does_not_give_way_to_invented_ones(db: sqlite3.Con
     tidy(db)
     mail("garage", tomorrow_utc)
 
-    day = tables.day_of(tomorrow_utc, "local")
+    day = day_of(tomorrow_utc, "local")
     assert db.execute("SELECT mails FROM camalert_camera WHERE name = 'garage'").fetchone() == (21,)
     assert db.execute("SELECT mails FROM camalert_day WHERE day = ? AND camera = 'garage'", (day,)).fetchone() == (1,)
     assert db.execute("SELECT sum(mails) FROM camalert_day WHERE day = ?", (day,)).fetchone() == (1001,)

@@ -22,8 +22,9 @@ from camalert.ipc.messages import NOTE_BYTES, Outcome
 from camalert.ipc.records import FrameRecord, MailRecord, NamesRecord, PersonRecord, PictureRecord, SwitchRecord
 from camalert.store import cameras
 from camalert.store.notes import names_changed, shared_words
-from camalert.store.sqlite import deletions, schema, switches, tables, verify
-from camalert.store.sqlite.alerts import Intake, Rules, conclude
+from camalert.store.rows import switches
+from camalert.store.rows.alerts import Intake, Rules, conclude
+from camalert.store.sqlite import deletions, schema, tables, verify
 from camalert.store.verdict import Verdict
 
 NOW_UTC = 1_782_900_000.0

@@ -35,8 +35,9 @@ from camalert.ipc.messages import Concluded, Held, Loaded, Noted, Outcome, Store
 from camalert.ipc.records import FrameRecord
 from camalert.store import batch, filesystem
 from camalert.store.queue import Waiting
-from camalert.store.sqlite import alerts, retention, schema, space
-from camalert.store.sqlite.alerts import Intake
+from camalert.store.rows import alerts, retention
+from camalert.store.rows.alerts import Intake
+from camalert.store.sqlite import schema, space
 from camalert.store.sqlite.backup import backup
 from camalert.store.sqlite.database import ABANDONED_MAX, Database
 from camalert.store.sqlite.files import free_name
@@ -125,7 +126,7 @@ def test_verdicts_beyond_those_held_back_are_examined_again(
 def test_full_disk_answers_full_and_recovers(rig: Rig) -> None:
     """452 while it lasts; what was accepted stays."""
     rig.store(JPEG)
-    connection = rig.writer._database._connection
+    connection = rig.writer._store._connection
     assert connection is not None
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
@@ -138,7 +139,7 @@ def test_full_disk_answers_full_and_recovers(rig: Rig) -> None:
 
 
 def _fill_up(rig: Rig) -> None:
-    connection = rig.writer._database._connection
+    connection = rig.writer._store._connection
     assert connection is not None
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}").fetchone()
@@ -172,7 +173,7 @@ def test_disk_that_refuses_in_passing_costs_no_row(rig: Rig) -> None:
     """A single ENOSPC of a disk that has room is no reason to remove anybody's alarms."""
     _examined(rig, 30, peer="10.0.0.5", camera="road")
     _fill_up(rig)
-    connection = rig.writer._database._connection
+    connection = rig.writer._store._connection
     assert connection is not None
     refused = []
 
@@ -181,7 +182,7 @@ def test_disk_that_refuses_in_passing_costs_no_row(rig: Rig) -> None:
         connection.execute("PRAGMA max_page_count = 1000000").fetchone()
         return True
 
-    rig.writer._batch._space.has = free_some_after_the_first_refusal  # type: ignore[method-assign]
+    rig.writer._store._space.has = free_some_after_the_first_refusal  # type: ignore[method-assign]
 
     _examined(rig, 5, peer="10.0.0.6", camera="garage")
 
@@ -203,7 +204,7 @@ def test_sender_who_fills_the_disk_is_refused_before_others_lose_a_row(rig: Rig)
 
 def test_reserve_beside_the_database_is_there_only_while_it_may_be_needed(rig: Rig) -> None:
     """It is made after a minute and removed at an orderly end."""
-    kept, reserve = rig.writer._upkeep._space, Path(f"{rig.path}-reserve")
+    kept, reserve = rig.writer._store._space, Path(f"{rig.path}-reserve")
 
     kept.keep_reserve(100.0)
     assert not reserve.exists()
@@ -215,7 +216,7 @@ def test_reserve_beside_the_database_is_there_only_while_it_may_be_needed(rig: R
 
 def test_reserve_is_there_at_once_where_the_disk_has_little(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A burst in the first minute fills a small disk: without a reserve the journal could never be brought home."""
-    kept, reserve = rig.writer._upkeep._space, Path(f"{rig.path}-reserve")
+    kept, reserve = rig.writer._store._space, Path(f"{rig.path}-reserve")
     monkeypatch.setattr(filesystem, "free_bytes", lambda _: 40 << 20)
 
     kept.keep_reserve(100.0)
@@ -245,7 +246,7 @@ def test_journal_never_takes_the_space_that_it_needs_to_be_brought_home(
 
 def test_read_only_database_answers_full_and_recovers(rig: Rig) -> None:
     """A file system that was remounted read-only is no end of the process."""
-    connection = rig.writer._database._connection
+    connection = rig.writer._store._connection
     assert connection is not None
     connection.execute("PRAGMA query_only = ON")
     assert rig.store(JPEG).code == StoreCode.FULL
@@ -421,13 +422,13 @@ def disk_error(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_wal_stays_while_another_program_has_it_open(make_rig: MakeRig) -> None:
     """A changed `journal` takes effect at a start for which nobody else has the file open; until then all works."""
     first = make_rig(journal="wal")
-    first.writer._database.close()
+    first.writer._store.close()
     with contextlib.closing(sqlite3.connect(first.path)) as reader:
         reader.execute("SELECT count(*) FROM alerts_alert").fetchall()
         rig = make_rig(journal="delete")
         assert rig.store(JPEG, mail_id=os.urandom(16)).code == StoreCode.STORED
         assert rig.rows("PRAGMA journal_mode") == [("wal",)]
-    rig.writer._database.close()
+    rig.writer._store.close()
 
     rig = make_rig(journal="delete")
 
@@ -440,7 +441,7 @@ def test_wal_stays_while_another_program_has_it_open(make_rig: MakeRig) -> None:
 def test_journal_that_root_makes_belongs_to_the_database_s_owner(make_rig: MakeRig) -> None:
     """Else the service could not write after a command that root gave."""
     first = make_rig(journal="delete")
-    first.writer._database.close()
+    first.writer._store.close()
     journal = Path(f"{first.path}-journal")
     journal.unlink()
     os.chown(first.path, 4711, 4712)
@@ -501,7 +502,7 @@ def test_after_a_refused_sync_nothing_is_answered_before_the_wal_was_written_ane
 
     assert rig.store(JPEG, digest="d").code == StoreCode.BUSY, "the repeat of a mail that may be undone"
     assert rig.store(b"\xff\xd8 another").code == StoreCode.BUSY, "what is written behind it is lost with it"
-    assert rig.writer._database.frames is None, "what the disk does not have is not brought home"
+    assert rig.writer._store.frames is None, "what the disk does not have is not brought home"
     written.clear()
 
     assert rig.store(JPEG, digest="d").code == StoreCode.REPEATED
@@ -534,7 +535,7 @@ def test_writer_that_ends_in_doubt_leaves_the_wal_as_it_is(rig: Rig, disk_error:
     assert rig.store(JPEG).code == StoreCode.BUSY
     before = Path(f"{rig.path}-wal").read_bytes()
 
-    rig.writer._database.close()
+    rig.writer._store.close()
 
     assert Path(f"{rig.path}-wal").read_bytes() == before
 
@@ -545,7 +546,7 @@ def test_rollback_journal_is_cut_and_synced(
 ) -> None:
     """A removed one that comes back with the power would undo what was answered; also where WAL was wanted."""
     monkeypatch.setattr("camalert.store.health.OPENING_S", 0.05)
-    make_rig(journal="delete").writer._database.close()
+    make_rig(journal="delete").writer._store.close()
     reader = sqlite3.connect(tmp_path / "alerts.sqlite3", isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM alerts_alert").fetchall()
@@ -558,7 +559,7 @@ def test_rollback_journal_is_cut_and_synced(
     monkeypatch.setattr(schema, "version", leave_and_look)
     rig = make_rig(journal="wal" if is_wal_refused else "delete")
 
-    found = rig.writer._database.read(
+    found = rig.writer._store.read(
         lambda found: [found.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     )
 
@@ -775,7 +776,7 @@ def test_refusal_says_in_the_slot_what_stands_in_the_way(
 ) -> None:
     """The camera's owner reads the true reason, not that everything is locked."""
     rig.store(JPEG)
-    connection = rig.writer._database._connection
+    connection = rig.writer._store._connection
     assert connection is not None
     if kind == "locked":
         other.execute("BEGIN IMMEDIATE")
@@ -930,7 +931,7 @@ def test_damaged_picture_in_the_database_is_given_up_alone(rig: Rig, monkeypatch
     rig.store(JPEG)
     rig.store(JPEG)
     rig.start()
-    load = rig.writer._database.read
+    load = rig.writer._store.read
 
     def read(work: Callable[[sqlite3.Connection], object]) -> object:
         found = load(work)
@@ -938,7 +939,7 @@ def test_damaged_picture_in_the_database_is_given_up_alone(rig: Rig, monkeypatch
             raise StoreDamaged("the database file is damaged")
         return found
 
-    monkeypatch.setattr(rig.writer._database, "read", read)
+    monkeypatch.setattr(rig.writer._store, "read", read)
     rig.turn(*rig.lend(2))
     rig.turn()
 
@@ -1085,8 +1086,8 @@ def test_disk_that_is_full_at_a_checkpoint_does_not_end_the_writer(rig: Rig, mon
     def refuse(*_: object, **__: object) -> None:
         raise StoreFull("the disk is full")
 
-    monkeypatch.setattr(rig.writer._upkeep.checkpoint, "run", refuse)
-    monkeypatch.setattr(rig.writer._upkeep.checkpoint, "is_due", lambda *_, **__: True)
+    monkeypatch.setattr(rig.writer._store.checkpoint, "run", refuse)
+    monkeypatch.setattr(rig.writer._store.checkpoint, "is_due", lambda *_, **__: True)
     rig.turn(*rig.lend(2))
     assert rig.store(JPEG).code == StoreCode.STORED
     assert rig.store(JPEG).code == StoreCode.STORED

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camalert.ipc.layout import Layout
-from camalert.store.queue import COURTEOUS_SLOTS, FORGIVEN_S, LIVE_WAITING, LONGEST_S, Lease, Queue, Waiting
-from camalert.store.sqlite.tables import CLIP_BASE
+from camalert.store.queue import CLIP_BASE, COURTEOUS_SLOTS, FORGIVEN_S, LIVE_WAITING, LONGEST_S, Lease, Queue, Waiting
 
 LAYOUT = Layout(2, 65_536, 3, 65_536, 4096, 1_048_576)
 SMALL = 1000
@@ -22,10 +21,10 @@ def drain(queue: Queue, table: dict[int, int]) -> list[int]:
                 rows = [
                     Waiting(alert_id, size)
                     for alert_id, size in sorted(table.items())
-                    if alert_id > line.cursor
+                    if alert_id not in line.known | queue.elsewhere
                     and line.is_large == (size > LAYOUT.picture_bytes or alert_id >= CLIP_BASE)
                 ]
-                line.feed(rows[:16], queue.in_flight)
+                line.feed(rows[:16])
         pick = queue.pick()
         if pick is None:
             return picked
@@ -126,7 +125,7 @@ def test_clip_beside_pictures_waits_for_quiet() -> None:
     queue.note_alarm(100.0)
     clip = Waiting(CLIP_BASE + 1, 5000)
     queue.postpone(clip, 100.0)
-    queue.large.feed([], queue.elsewhere)
+    queue.large.feed([])
 
     assert clip.alert_id in queue.elsewhere
     queue.wake(104.9)
@@ -145,7 +144,7 @@ def test_clip_beside_pictures_does_not_wait_for_ever() -> None:
     queue = Queue(LAYOUT)
     lend(queue, 4)
     queue.postpone(Waiting(CLIP_BASE + 1, 5000), 100.0)
-    queue.large.feed([], queue.elsewhere)
+    queue.large.feed([])
     queue.note_alarm(100.0 + LONGEST_S)
 
     queue.wake(100.0 + LONGEST_S)
@@ -238,7 +237,7 @@ def test_sender_of_deadly_pictures_waits_behind_the_others_for_an_hour() -> None
         queue.wait(sent(number, "10.0.0.66"))
     for number in range(9, 12):
         queue.wait(sent(number, "10.0.0.5"))
-    queue.small.feed([], [])
+    queue.small.feed([])
 
     queue.lend(Lease(LAYOUT.frames[1], 1))  # the one that is reserved
     assert one_by_one(queue, 20) == [11, 10, 9, 8, 7, 6, 5, 4, 3, 1, 2]
@@ -279,7 +278,7 @@ def test_what_suspects_and_busy_senders_sent_is_examined_in_the_end() -> None:
     for _ in range(100):
         while pick := queue.pick():
             seen.append(pick.waiting.alert_id)
-        queue.small.feed([], [])
+        queue.small.feed([])
         for alert_id, lease in list(queue.in_flight.items()):
             queue.end(alert_id)
             queue.lend(lease)

@@ -19,10 +19,10 @@ from camalert.config.schema import Config
 from camalert.config.schema import Database as Settings
 from camalert.errors import StoreBusy
 from camalert.store import filesystem
-from camalert.store.sqlite import outbox, retention, visits
-from camalert.store.sqlite.database import Database
-from camalert.store.sqlite.space import Space
-from camalert.store.sqlite.tables import ALERTS, DETECTIONS, DjangoTable
+from camalert.store.rows import outbox, retention, visits
+from camalert.store.rows.tables import ALERTS, DETECTIONS, DjangoTable
+from camalert.store.sqlite import space
+from camalert.store.sqlite.store import SqliteStore
 from camalert.store.sqlite.wal import BUSY_FRAMES, IDLE_FRAMES, PAUSE_S, QUIET_S, Checkpoint, Frames, truncate
 from camalert.store.upkeep import BUSY_S, STEADY_S, Steadiness, Upkeep
 
@@ -34,13 +34,12 @@ class KeptRows:
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.settings = Settings(path=str(directory / "a.sqlite3"), **settings)
-        self.database = Database(self.settings)
+        self.database = SqliteStore(self.settings)
         self.database.open()
         self.said: list[tuple[str, str]] = []
         self.upkeep = Upkeep(
             Config(database=self.settings),
             self.database,
-            Space(self.settings, self.database),
             lambda *said: self.said.append(said),
         )
 
@@ -123,7 +122,7 @@ def test_upkeep_removes_by_size_plain_rows_before_people(made: list[KeptRows], t
 
     kept.run(now_utc=1_783_036_800.0)  # 2026-07-03
 
-    assert kept.database.read(retention.used_bytes) <= limit
+    assert kept.database.read(space.used_bytes) <= limit
     assert kept.ids(DETECTIONS) == list(range(6, 31)), "those of half a year ago go before plain ones of yesterday"
     assert 0 < len(kept.ids()) < 30
 
@@ -152,7 +151,7 @@ def test_size_takes_junk_before_any_alarm(made: list[KeptRows], tmp_path: Path) 
 
     kept.run()
 
-    assert kept.database.read(retention.used_bytes) <= 60 * 52_000
+    assert kept.database.read(space.used_bytes) <= 60 * 52_000
     assert len(kept.ids()) == 40
     assert 0 < kept.query("SELECT count(*) FROM camalert_raw")[0][0] < 50
 
@@ -213,7 +212,7 @@ def test_size_takes_the_rows_of_who_has_the_most_bytes(made: list[KeptRows], tmp
     kept.database.write(fill)
     kept.run()
 
-    assert kept.database.read(retention.used_bytes) <= 60 * 52_000
+    assert kept.database.read(space.used_bytes) <= 60 * 52_000
     assert set(range(1, 101)) <= set(kept.ids())
 
 
@@ -417,6 +416,7 @@ def test_old_mails_without_rows_are_removed(
     now = time.time()
     mails = [(now - 1e6, 1, 1), (now - 1e6, 50, 2), (now - 10, 0, 0), (now, 0, 0), (now, 0, 0)]
     kept.database.write(lambda found: found.executemany(mail, mails))
+    kept.database.write(lambda found: found.execute("UPDATE camalert_alert SET mail = 1, outcome = 'nobody'"))
 
     kept.run()
 
@@ -528,7 +528,7 @@ def test_checkpoint_brings_the_wal_home_and_begins_it_anew(made: list[KeptRows],
     sizes = []
     for _ in range(5):
         kept.add(20)
-        assert kept.database.read(lambda found: kept.upkeep.checkpoint.run(found, 0.0, busy_s=1.0))
+        assert kept.database.read(lambda found: kept.database.checkpoint.run(found, 0.0, busy_s=1.0))
         sizes.append(Path(f"{kept.database.path}-wal").stat().st_size)
 
     assert sizes == [0] * 5

@@ -28,7 +28,7 @@ from camalert.ipc.messages import (
     Stored,
 )
 from camalert.ipc.records import FrameRecord
-from camalert.store.sqlite.tables import CLIP_BASE
+from camalert.store.queue import CLIP_BASE
 from camalert.store.verdict import Verdict
 
 LARGE = JPEG * 8  # larger than a frame slot's encoded section
@@ -267,7 +267,7 @@ def test_failed_picture_keeps_its_reason(rig: Rig) -> None:
 def test_verdict_of_a_deleted_alert_writes_nothing(rig: Rig) -> None:
     """The owner deleted the alert while it was examined."""
     loaded = one_loaded(rig)
-    rig.writer._database.write(lambda found: found.execute("DELETE FROM alerts_alert"))
+    rig.writer._store.write(lambda found: found.execute("DELETE FROM alerts_alert"))
 
     rig.turn(rig.conclusion(loaded, Outcome.PERSON))
 
@@ -521,7 +521,7 @@ def test_clip_goes_with_its_alert(rig: Rig) -> None:
         encoded[:4] = b"\xff\xd8\xff\xd9"
     rig.turn(rig.conclusion(loaded, Outcome.NOBODY, pictures=((0, 4),), best_index=-1))
 
-    rig.writer._database.write(lambda found: found.execute("DELETE FROM alerts_alert"))
+    rig.writer._store.write(lambda found: found.execute("DELETE FROM alerts_alert"))
 
     assert rig.rows("SELECT count(*) FROM camalert_clip") == [(0,)]
 
@@ -530,8 +530,8 @@ def test_picture_beyond_the_largest_slot_is_given_up_with_the_reason(rig: Rig) -
     """A pool made smaller since: the picture stays, and the reason says why nobody looked at it."""
     rig.store(JPEG)
     bigger = bytes(LAYOUT.largest_bytes + 5000)
-    rig.writer._database.write(lambda found: found.execute("UPDATE alerts_alert SET snapshot = ?", (bigger,)))
-    rig.writer._database.write(lambda found: found.execute("UPDATE camalert_pending SET bytes = ?", (len(bigger),)))
+    rig.writer._store.write(lambda found: found.execute("UPDATE alerts_alert SET snapshot = ?", (bigger,)))
+    rig.writer._store.write(lambda found: found.execute("UPDATE camalert_pending SET bytes = ?", (len(bigger),)))
     rig.start()
 
     rig.turn(*rig.lend(large=True))
@@ -568,7 +568,7 @@ def test_first_picture_is_passed_on_while_the_disk_works(rig: Rig, monkeypatch: 
     rig.turn(*rig.lend(2))
     rig.take(Loaded)
     told_before_each_sync: list[list[Message]] = []
-    sync = rig.writer._database._wal_sync.sync
+    sync = rig.writer._store._wal_sync.sync
 
     def late_sync() -> None:
         told = list(iter(rig.channel.receive, None))
@@ -576,7 +576,7 @@ def test_first_picture_is_passed_on_while_the_disk_works(rig: Rig, monkeypatch: 
         rig.messages.extend(told)
         sync()
 
-    monkeypatch.setattr(rig.writer._database._wal_sync, "sync", late_sync)
+    monkeypatch.setattr(rig.writer._store._wal_sync, "sync", late_sync)
 
     rig.turn(rig.put_mail(JPEG))
     assert [type(message) for message in told_before_each_sync[0]] == [Loaded]
@@ -595,7 +595,7 @@ def test_picture_given_up_in_a_replaced_database_is_not_given_up_in_the_new_one(
     other.store(b"\xff\xd8 other")
     other.close()
     os.replace(other.path, rig.path)
-    rig.writer._database.read(lambda connection: connection.execute("SELECT 1").fetchone())  # which opens the new one
+    rig.writer._store.read(lambda connection: connection.execute("SELECT 1").fetchone())  # which opens the new one
     record = FrameRecord(alert_id=1, reason="not examined: it is too large")
     rig.writer._batch.give_up(Verdict(1, Outcome.FAILED, Stage.DECODE, record=record))
 

@@ -16,7 +16,8 @@ import pytest
 
 from camalert.config.schema import Config, Database, Listen, Review, Smtp
 from camalert.status.model import ChildStatus, Status
-from camalert.store.sqlite.tables import ALERTS
+from camalert.store.rows.tables import ALERTS
+from camalert.store.sqlite.tables import django_table
 from camalert.supervisor import preflight
 from camalert.supervisor.preflight import Level
 
@@ -90,11 +91,11 @@ def test_port_of_the_site_beside_a_running_service_is_looked_at_too(is_own: bool
     ("statements", "level"),
     [
         ((), Level.NOTE),
-        ((ALERTS.create,), Level.OK),
+        ((django_table(ALERTS),), Level.OK),
         (("CREATE TABLE photos (id)",), Level.WRONG),
         (("CREATE TABLE alerts_alert (id)",), Level.WRONG),
         (
-            (ALERTS.create, "CREATE TABLE camalert_schema (version)", "INSERT INTO camalert_schema VALUES (99)"),
+            (django_table(ALERTS), "CREATE TABLE camalert_schema (version)", "INSERT INTO camalert_schema VALUES (99)"),
             Level.WRONG,
         ),
         (None, Level.WRONG),

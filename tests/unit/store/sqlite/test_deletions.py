@@ -14,8 +14,9 @@ from camalert.config.schema import Config, Visits
 from camalert.ipc.messages import Outcome
 from camalert.ipc.records import FrameRecord, MailRecord, PersonRecord, PictureRecord
 from camalert.store.queue import CLIP_BASE
-from camalert.store.sqlite import deletions, retention, schema, visits
-from camalert.store.sqlite.alerts import Intake, Rules, conclude
+from camalert.store.rows import retention, visits
+from camalert.store.rows.alerts import Intake, Rules, conclude
+from camalert.store.sqlite import deletions, schema
 from camalert.store.sqlite.deletions import Pair
 from camalert.store.sqlite.verify import verify
 from camalert.store.verdict import Verdict

@@ -12,7 +12,8 @@ from camalert.config.schema import Database as Settings
 from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreError
 from camalert.ipc.messages import Loaded, Outcome
 from camalert.store import filesystem
-from camalert.store.sqlite import opening, tables
+from camalert.store.rows.tables import timestamp_of
+from camalert.store.sqlite import opening
 from camalert.store.sqlite.backup import backup
 from camalert.store.sqlite.compact import compact
 from camalert.store.sqlite.verify import verify
@@ -73,7 +74,7 @@ def test_verify_of_a_worked_with_database_finds_nothing_wrong(rig: Rig) -> None:
         rig.store(JPEG)
     for loaded in rig.take(Loaded):
         rig.turn(rig.conclusion(loaded, Outcome.PERSON))
-    rig.writer._database.write(lambda found: found.execute("DELETE FROM alerts_alert WHERE id IN (2, 5)"))
+    rig.writer._store.write(lambda found: found.execute("DELETE FROM alerts_alert WHERE id IN (2, 5)"))
 
     report = verify(rig.path)
 
@@ -118,7 +119,7 @@ def test_verify_of_a_worked_with_database_finds_nothing_wrong(rig: Rig) -> None:
 def test_verify_names_what_is_wrong(rig: Rig, statement: str, expected: str) -> None:
     """Each relation that must hold is looked at."""
     rig.store(JPEG)
-    rig.writer._database.write(lambda found: found.execute(statement))
+    rig.writer._store.write(lambda found: found.execute(statement))
 
     report = verify(rig.path)
 
@@ -128,7 +129,7 @@ def test_verify_names_what_is_wrong(rig: Rig, statement: str, expected: str) -> 
 
 def test_verify_counts_rows_from_elsewhere_as_no_fault(rig: Rig) -> None:
     """What cams adds by hand is nobody's to examine."""
-    rig.writer._database.write(
+    rig.writer._store.write(
         lambda found: found.execute("INSERT INTO alerts_alert (subject, timestamp, snapshot) VALUES ('s', 't', x'ff')")
     )
 
@@ -140,7 +141,7 @@ def test_verify_counts_rows_from_elsewhere_as_no_fault(rig: Rig) -> None:
 
 def test_verify_notes_detections_of_no_alert(rig: Rig) -> None:
     """What the original system or a shell put there is named, and is no fault."""
-    rig.writer._database.write(
+    rig.writer._store.write(
         lambda found: found.execute("INSERT INTO alerts_detect (subject, timestamp, snapshot) VALUES ('s', 't', x'ff')")
     )
 
@@ -176,10 +177,10 @@ def test_compact_makes_an_old_file_small_and_able_to_shrink(rig: Rig) -> None:
     """Deleted pictures leave the file, and auto_vacuum is on from then on; in use it is refused."""
     for _ in range(20):
         rig.store(JPEG * 6, slot=2)
-    rig.writer._database.write(lambda found: found.execute("DELETE FROM alerts_alert WHERE id > 1"))
+    rig.writer._store.write(lambda found: found.execute("DELETE FROM alerts_alert WHERE id > 1"))
     with pytest.raises(StoreBusy, match="first stop camalert"):
         compact(rig.path)
-    rig.writer._database.close()
+    rig.writer._store.close()
 
     before, after = compact(rig.path)
 
@@ -242,7 +243,7 @@ def test_rollback_journal_is_synced_by_sqlite(tmp_path: Path) -> None:
     rig = Rig(tmp_path, journal="delete")
     try:
         assert rig.store(JPEG).code == 1
-        pragma = rig.writer._database.read(lambda found: found.execute("PRAGMA synchronous").fetchone())
+        pragma = rig.writer._store.read(lambda found: found.execute("PRAGMA synchronous").fetchone())
         assert pragma == (3,)
         assert not Path(f"{rig.path}-wal").exists()
     finally:
@@ -252,4 +253,4 @@ def test_rollback_journal_is_synced_by_sqlite(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("moment", "text"), [(0.0, "1970-01-01 00:00:00"), (1e300, "1970-01-01 00:00:00")])
 def test_text_of_a_moment_is_always_a_date(moment: float, text: str) -> None:
     """A clock without a battery, or a nonsense time, breaks nothing."""
-    assert tables.timestamp_of(moment, "utc") == text
+    assert timestamp_of(moment, "utc") == text

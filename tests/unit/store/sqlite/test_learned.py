@@ -16,9 +16,10 @@ from camalert.detection.known import LOOK_BYTES, Kind, Known
 from camalert.ipc.messages import Outcome
 from camalert.ipc.records import FrameRecord, LeftOutRecord, MailRecord, PersonRecord, PictureRecord
 from camalert.store.queue import Waiting
-from camalert.store.sqlite import learned, schema
-from camalert.store.sqlite.alerts import Conclusion, Intake, Rules, conclude, load
-from camalert.store.sqlite.learned import MISSED, NOT_A_PERSON
+from camalert.store.rows import learned
+from camalert.store.rows.alerts import Conclusion, Intake, Rules, conclude, load
+from camalert.store.rows.learned import MISSED, NOT_A_PERSON
+from camalert.store.sqlite import schema
 from camalert.store.verdict import Verdict
 
 NOW = 1_782_900_000.0

@@ -15,8 +15,9 @@ from camalert.config.schema import Config, Visits
 from camalert.ipc.messages import Outcome
 from camalert.ipc.records import FrameRecord, MailRecord, PersonRecord, PictureRecord, SwitchRecord, ToldRecord
 from camalert.notify import outbox as reading
-from camalert.store.sqlite import outbox, schema, switches, visits
-from camalert.store.sqlite.alerts import Intake, Rules, conclude
+from camalert.store.rows import outbox, switches, visits
+from camalert.store.rows.alerts import Intake, Rules, conclude
+from camalert.store.sqlite import schema
 from camalert.store.verdict import Verdict
 from camalert.visits.policy import Event, Switches, Target
 

@@ -16,9 +16,10 @@ from camalert.config.schema import Config, Visits
 from camalert.ipc.messages import Outcome
 from camalert.ipc.records import FrameRecord, MailRecord, PictureRecord
 from camalert.store import queue
-from camalert.store.sqlite import retention, schema, tables
-from camalert.store.sqlite.alerts import Intake, Rules, conclude
-from camalert.store.sqlite.tables import ALERTS, BOTH, DETECTIONS, DjangoTable
+from camalert.store.rows import retention
+from camalert.store.rows.alerts import Intake, Rules, conclude
+from camalert.store.rows.tables import ALERTS, BOTH, DETECTIONS, DjangoTable
+from camalert.store.sqlite import schema, tables
 from camalert.store.verdict import Verdict
 
 NOW_UTC = 1_782_900_000.0
@@ -329,7 +330,7 @@ def test_database_of_the_first_version_gets_its_holders(tmp_path: Any) -> None:
     """An upgrade knows whose the rows are that were there before, and how large they are; later rows count on."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     for table in BOTH:
-        db.execute(table.create)
+        db.execute(tables.django_table(table))
     for statement in tables.FIRST_VERSION:
         db.execute(statement)
     db.execute("CREATE TABLE camalert_schema (version INTEGER NOT NULL PRIMARY KEY, applied_utc REAL NOT NULL)")

@@ -12,9 +12,9 @@ import pytest
 
 from camalert.config.schema import Database as Settings
 from camalert.errors import StoreError, StoreRefused
+from camalert.store.rows.tables import ALERTS, BOTH, DETECTIONS, DjangoTable
 from camalert.store.sqlite import schema, tables
 from camalert.store.sqlite.database import Database
-from camalert.store.sqlite.tables import ALERTS, BOTH, DETECTIONS, DjangoTable
 
 ORIGINAL = """CREATE TRIGGER delete_alarms AFTER INSERT ON alerts_alert
     BEGIN
@@ -45,7 +45,7 @@ def ids(connection: sqlite3.Connection, table: DjangoTable = ALERTS) -> list[int
 
 def make_original(connection: sqlite3.Connection, keep: int) -> None:
     for table in BOTH:
-        connection.execute(table.create)
+        connection.execute(tables.django_table(table))
     connection.execute(ORIGINAL.format(keep=keep))
     connection.execute(ORIGINAL.format(keep=keep).replace("alerts_alert", "alerts_detect").replace("alarms", "detect"))
 
@@ -263,7 +263,7 @@ def test_preparing_a_large_database_gives_signs_of_life(tmp_path: Path, monkeypa
     """While an original with many rows is adopted the writer says that it lives, long before it is ready."""
     monkeypatch.setattr("camalert.store.sqlite.database.STEPS_A_SIGN", 1000)
     with closing(sqlite3.connect(tmp_path / "a.sqlite3")) as connection:
-        connection.execute(ALERTS.create)
+        connection.execute(tables.django_table(ALERTS))
         connection.executemany(
             "INSERT INTO alerts_alert (subject, timestamp, snapshot) VALUES ('s', 't', ?)", [(b"x",)] * 500
         )
@@ -282,7 +282,7 @@ def test_preparing_a_large_database_gives_signs_of_life(tmp_path: Path, monkeypa
 
 def test_database_of_the_original_before_detections_gets_that_table(connection: sqlite3.Connection) -> None:
     """An old installation that stopped at its third migration is completed, and a later `migrate` finds it done."""
-    connection.execute(ALERTS.create)
+    connection.execute(tables.django_table(ALERTS))
     connection.execute(tables.DJANGO_MIGRATIONS)
     for name in ALERTS.migrations:
         connection.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('alerts', ?, 'x')", (name,))

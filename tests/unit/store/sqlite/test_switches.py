@@ -9,7 +9,8 @@ import pytest
 
 from camalert.errors import StoreRefused
 from camalert.ipc.records import SwitchRecord
-from camalert.store.sqlite import schema, switches
+from camalert.store.rows import switches
+from camalert.store.sqlite import schema
 from camalert.visits.policy import Switches
 
 NOW = 1_782_900_000.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from camalert.store.sqlite.tables import day_of, timestamp_of
+from camalert.store.rows.tables import day_of, timestamp_of
 
 
 @pytest.fixture

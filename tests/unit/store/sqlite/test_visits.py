@@ -13,8 +13,9 @@ from camalert.config.schema import Config, Visits
 from camalert.ipc.messages import Outcome
 from camalert.ipc.records import FrameRecord, MailRecord, PersonRecord, PictureRecord
 from camalert.store.queue import CLIP_BASE
-from camalert.store.sqlite import schema, tables, visits
-from camalert.store.sqlite.alerts import Intake, Rules, conclude
+from camalert.store.rows import visits
+from camalert.store.rows.alerts import Intake, Rules, conclude
+from camalert.store.sqlite import schema, tables
 from camalert.store.verdict import Verdict
 from camalert.visits.policy import Target
 

@@ -5,15 +5,12 @@ The writer reads it with each decision; the commands, the site and, through the 
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-from pathlib import Path
 from typing import Any, TypeAlias
 
-from camalert.errors import StoreError, StoreRefused
+from camalert.errors import StoreRefused
 from camalert.identity import key
 from camalert.ipc.records import SwitchRecord
-from camalert.store.sqlite.opening import translate
+from camalert.store.interface import Rows
 from camalert.visits.policy import AWAY, HOME, Switches
 
 ARMED, SNOOZE, PRESENCE = "armed", "snooze", "presence"
@@ -21,10 +18,9 @@ ON, OFF = "on", "off"
 MOST = 512  # switches of single cameras
 BY_CHARS = 60
 CAMERA_CHARS = 200
-BUSY_S = 10.0
 
 
-def read(connection: sqlite3.Connection, now_utc: float) -> Switches:
+def read(connection: Rows, now_utc: float) -> Switches:
     """Return what is switched; a snooze that is over is left out."""
     rows = connection.execute(
         'SELECT kind, camera, value, until_utc, "by", since_utc, before_utc FROM camalert_switch'
@@ -43,7 +39,7 @@ def read(connection: sqlite3.Connection, now_utc: float) -> Switches:
     )
 
 
-def put(connection: sqlite3.Connection, switch: SwitchRecord, now_utc: float) -> None:
+def put(connection: Rows, switch: SwitchRecord, now_utc: float) -> None:
     """Switch something, inside a transaction.
 
     Args:
@@ -76,16 +72,18 @@ def put(connection: sqlite3.Connection, switch: SwitchRecord, now_utc: float) ->
     if count >= MOST:
         raise StoreRefused(f"there are {count} switches already: switch all cameras at once")
     connection.execute(
-        'INSERT OR REPLACE INTO camalert_switch (kind, camera, value, until_utc, "by", since_utc, before_utc)'
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        'INSERT INTO camalert_switch (kind, camera, value, until_utc, "by", since_utc, before_utc)'
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, camera) DO UPDATE SET value = excluded.value,"
+        ' until_utc = excluded.until_utc, "by" = excluded."by", since_utc = excluded.since_utc,'
+        " before_utc = excluded.before_utc",
         (kind, own, value, switch.until_utc, switch.by[:BY_CHARS], since_utc, before_utc),
     )
 
 
-Rows: TypeAlias = list[list[Any]]
+Listed: TypeAlias = list[list[Any]]
 
 
-def rows_of(connection: sqlite3.Connection, kind: str) -> Rows:
+def rows_of(connection: Rows, kind: str) -> Listed:
     """Return the rows of a kind of switch, to be put back by `restore`."""
     found = connection.execute(
         'SELECT camera, value, until_utc, "by", since_utc, before_utc FROM camalert_switch WHERE kind = ?'
@@ -95,7 +93,7 @@ def rows_of(connection: sqlite3.Connection, kind: str) -> Rows:
     return [list(row) for row in found]
 
 
-def restore(connection: sqlite3.Connection, kind: str, *, before: Rows, after: Rows) -> bool:
+def restore(connection: Rows, kind: str, *, before: Listed, after: Listed) -> bool:
     """Put a kind of switch back as it was, inside a transaction, if nobody has changed it meanwhile.
 
     Args:
@@ -114,25 +112,3 @@ def restore(connection: sqlite3.Connection, kind: str, *, before: Rows, after: R
         [(kind, *row) for row in before[:MOST]],
     )
     return True
-
-
-def change(path: Path, switch: SwitchRecord, now_utc: float) -> Switches:
-    """Switch something in a database that the writer uses too; return what is switched then.
-
-    Raises: StoreError when the database cannot be written.
-    """
-    if not path.exists():
-        raise StoreError(f"there is no database {path}: start the service once, or run `camalert init-db`")
-    try:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_S
-        )
-        with contextlib.closing(connection):
-            connection.execute("PRAGMA wal_autocheckpoint = 0")  # the writer's work
-            connection.execute("BEGIN IMMEDIATE")
-            put(connection, switch, now_utc)
-            found = read(connection, now_utc)
-            connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise translate(error) from error
-    return found

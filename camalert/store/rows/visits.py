@@ -7,16 +7,16 @@ there, and when the last one goes, so does the visit (`tables.LEAVING`); so ther
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from camalert.config import schema as config
 from camalert.config.objects import PERSON
+from camalert.store.interface import Rows
 from camalert.store.queue import CLIP_BASE, known_as
-from camalert.store.sqlite import outbox, retention
-from camalert.store.sqlite.tables import day_of
+from camalert.store.rows import outbox, retention
+from camalert.store.rows.tables import day_of
 from camalert.visits.grouping import Sighting, Visit, chosen, join, overlapping
 from camalert.visits.policy import Target
 
@@ -32,9 +32,7 @@ OLD_ROWS = (
 _COLUMNS = "camera, began_utc, last_utc, heard_utc, pictures, people, best_alert, best_score, objects"
 
 
-def take(
-    connection: sqlite3.Connection, sighting: Sighting, settings: config.Visits, zone: str, *, is_new: bool = True
-) -> Visit:
+def take(connection: Rows, sighting: Sighting, settings: config.Visits, zone: str, *, is_new: bool = True) -> Visit:
     """Let a picture join its visit, which is made if there is none, and note it in the picture's row.
 
     Args:
@@ -52,11 +50,11 @@ def take(
     if visit.id:
         _update(connection, visit, state)
     else:
-        made = connection.execute(
-            f"INSERT INTO camalert_visit ({_COLUMNS}, state, known_as) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (made,) = connection.execute(
+            f"INSERT INTO camalert_visit ({_COLUMNS}, state, known_as) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " RETURNING id",
             (*_values(visit), state, known_as(visit.camera)),
-        ).lastrowid
-        assert made is not None  # noqa: S101 - set by every INSERT
+        ).fetchone()
         visit = replace(visit, id=made)
         _count(connection, visit, zone, 1)
     for other, _ in near:
@@ -66,7 +64,7 @@ def take(
     return visit
 
 
-def regroup(connection: sqlite3.Connection, camera: str, gap_s: float, zone: str) -> int:
+def regroup(connection: Rows, camera: str, gap_s: float, zone: str) -> int:
     """Make one of visits of a camera that overlap, because it was two; return how many are fewer.
 
     A visit that gets pictures of a picture's time in between would be one too, had all come from one camera.
@@ -94,14 +92,14 @@ def _values(visit: Visit) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _update(connection: sqlite3.Connection, visit: Visit, state: str) -> None:
+def _update(connection: Rows, visit: Visit, state: str) -> None:
     connection.execute(
         f"UPDATE camalert_visit SET ({_COLUMNS}, state) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",
         (*_values(visit), state, visit.id),
     )
 
 
-def _absorb(connection: sqlite3.Connection, visit: Visit, other: Visit, zone: str) -> None:
+def _absorb(connection: Rows, visit: Visit, other: Visit, zone: str) -> None:
     """Let the rows of a visit become those of another."""
     connection.execute("UPDATE camalert_alert SET visit = ? WHERE visit = ?", (visit.id, other.id))
     connection.execute("UPDATE camalert_outbox SET visit = ? WHERE visit = ?", (visit.id, other.id))
@@ -109,7 +107,7 @@ def _absorb(connection: sqlite3.Connection, visit: Visit, other: Visit, zone: st
     _count(connection, other, zone, -1)
 
 
-def _near(connection: sqlite3.Connection, sighting: Sighting, gap_s: float) -> Iterator[tuple[Visit, bool]]:
+def _near(connection: Rows, sighting: Sighting, gap_s: float) -> Iterator[tuple[Visit, bool]]:
     """Yield the visits that a picture belongs to, each with whether it is open. They never overlap."""
     rows = connection.execute(
         f"SELECT id, {_COLUMNS}, state = 'open' FROM camalert_visit WHERE known_as = ? AND last_utc >= ?"
@@ -129,25 +127,26 @@ def _visit(*columns: Any) -> Visit:
     return visit if visit.objects else replace(visit, objects=PERSON)
 
 
-def _count(connection: sqlite3.Connection, visit: Visit, zone: str, count: int) -> None:
+def _count(connection: Rows, visit: Visit, zone: str, count: int) -> None:
     """Add to the visits of a day, or take one away that has become part of another."""
     day = day_of(visit.heard_utc, zone)
     connection.execute(
-        "INSERT INTO camalert_day (day, camera, mails, alerts, detections, visits) VALUES (?, ?, 0, 0, 0, max(0, ?))"
-        " ON CONFLICT (day, camera) DO UPDATE SET visits = max(0, visits + ?)",
-        (day, retention.day_name(connection, day, visit.camera), count, count),
+        "INSERT INTO camalert_day (day, camera, mails, alerts, detections, visits) VALUES (?, ?, 0, 0, 0, ?)"
+        " ON CONFLICT (day, camera) DO UPDATE SET visits ="
+        " CASE WHEN camalert_day.visits + ? > 0 THEN camalert_day.visits + ? ELSE 0 END",
+        (day, retention.day_name(connection, day, visit.camera), max(0, count), count, count),
     )
 
 
 def keep_up(
-    connection: sqlite3.Connection, settings: config.Visits, zone: str, now_utc: float, targets: Sequence[Target] = ()
+    connection: Rows, settings: config.Visits, zone: str, now_utc: float, targets: Sequence[Target] = ()
 ) -> int:
     """End what is over, and group some pictures from before there were visits; return how much was done."""
     ended = end(connection, settings.gap_seconds, now_utc, targets)
     return ended + of_old_rows(connection, settings, zone)
 
 
-def of_old_rows(connection: sqlite3.Connection, settings: config.Visits, zone: str) -> int:
+def of_old_rows(connection: Rows, settings: config.Visits, zone: str) -> int:
     """Let some pictures from before there were visits join theirs, the newest first; return how many."""
     rows = connection.execute(OLD_ROWS, (OLD_ROWS_A_STEP,)).fetchall()
     for alert_id, camera, at_utc, heard_utc, people, score in rows:
@@ -164,7 +163,7 @@ def _number(people: str | None) -> int:
         return 1
 
 
-def end(connection: sqlite3.Connection, gap_s: float, now_utc: float, targets: Sequence[Target] = ()) -> int:
+def end(connection: Rows, gap_s: float, now_utc: float, targets: Sequence[Target] = ()) -> int:
     """End the visits of which nothing came for so long and nothing waits for its examination; return how many."""
     quiet = connection.execute(
         f"SELECT known_as, id, {_COLUMNS} FROM camalert_visit WHERE state = 'open' AND heard_utc < ?"

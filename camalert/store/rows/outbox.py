@@ -7,14 +7,14 @@ here. A row's key says what it is about, and is there once: nothing is told twic
 from __future__ import annotations
 
 import datetime
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from camalert.identity import key
 from camalert.ipc.records import ToldRecord
+from camalert.store.interface import Rows
 from camalert.store.queue import known_as
-from camalert.store.sqlite import switches
+from camalert.store.rows import switches
 from camalert.visits import digest, policy
 from camalert.visits.grouping import Visit
 from camalert.visits.policy import Decision, Event, Target
@@ -60,9 +60,7 @@ def over(visit: Visit) -> Event:
     )  # fmt: skip
 
 
-def tell(
-    connection: sqlite3.Connection, events: Iterable[Event], targets: Sequence[Target], now_utc: float
-) -> list[Told]:
+def tell(connection: Rows, events: Iterable[Event], targets: Sequence[Target], now_utc: float) -> list[Told]:
     """Decide about events and keep what was decided, inside a transaction.
 
     Returns: What is new; a repeat changes nothing.
@@ -80,9 +78,9 @@ def tell(
             if event.kind == "visit" and event.pictures > 1 and not _forget_unsure(connection, event, target):
                 continue  # it was decided with the first picture
             added = connection.execute(
-                "INSERT OR IGNORE INTO camalert_outbox (key, target, event, camera, known_as, visit, alert, at_utc,"
+                "INSERT INTO camalert_outbox (key, target, event, camera, known_as, visit, alert, at_utc,"
                 " created_utc, due_utc, tries, state, reason, priority, score, message, since_utc)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (policy.key_of(event, decision.target), decision.target, event.kind, event.camera,
                  known_as(event.camera), event.visit, event.alert, event.at_utc, now_utc, decision.due_utc,
                  "waiting" if decision.is_told else "silent", decision.reason, decision.priority, event.score,
@@ -93,7 +91,7 @@ def tell(
     return told
 
 
-def _forget_unsure(connection: sqlite3.Connection, event: Event, target: Target) -> bool:
+def _forget_unsure(connection: Rows, event: Event, target: Target) -> bool:
     """Remove the decision not to tell a target of a visit as its pictures were not sure enough, if this one is."""
     removed = connection.execute(
         "DELETE FROM camalert_outbox WHERE key = :key AND state = 'silent' AND score < :least AND :score >= :least",
@@ -102,7 +100,7 @@ def _forget_unsure(connection: sqlite3.Connection, event: Event, target: Target)
     return removed.rowcount > 0
 
 
-def _is_clearly_better(connection: sqlite3.Connection, event: Event, target: Target) -> bool:
+def _is_clearly_better(connection: Rows, event: Event, target: Target) -> bool:
     """Compare a picture with the one that this target was told of, or another one where it asked for no visits."""
     row = connection.execute(
         "SELECT score FROM camalert_outbox WHERE visit = ? AND event = 'visit' ORDER BY target <> ?, score LIMIT 1",
@@ -111,7 +109,7 @@ def _is_clearly_better(connection: sqlite3.Connection, event: Event, target: Tar
     return row is None or event.score >= row[0] + BETTER_SCORE
 
 
-def _last_sent(connection: sqlite3.Connection, event: Event) -> dict[tuple[str, str], float]:
+def _last_sent(connection: Rows, event: Event) -> dict[tuple[str, str], float]:
     rows = connection.execute(
         "SELECT target, max(sent_utc) FROM camalert_outbox WHERE known_as = ? AND state = 'sent' GROUP BY target",
         (known_as(event.camera),),
@@ -120,7 +118,7 @@ def _last_sent(connection: sqlite3.Connection, event: Event) -> dict[tuple[str, 
 
 
 def take(
-    connection: sqlite3.Connection, told: ToldRecord, targets: Sequence[Target], now_utc: float, chance: float
+    connection: Rows, told: ToldRecord, targets: Sequence[Target], now_utc: float, chance: float
 ) -> tuple[str, str] | None:
     """Write what became of a message, inside a transaction; a report that comes twice counts once.
 
@@ -147,7 +145,7 @@ def take(
     return str(target), after.state
 
 
-def put_test(connection: sqlite3.Connection, target: str, message: str, own: str, now_utc: float) -> int:
+def put_test(connection: Rows, target: str, message: str, own: str, now_utc: float) -> int:
     """Let a target get a test message at once, inside a transaction; return the row's id.
 
     Args:
@@ -157,17 +155,18 @@ def put_test(connection: sqlite3.Connection, target: str, message: str, own: str
         own: Something that no other test has.
         now_utc: Seconds since 1970.
     """
-    row = connection.execute(
+    (row_id,) = connection.execute(
         "INSERT INTO camalert_outbox (key, target, event, camera, known_as, visit, alert, at_utc, created_utc, due_utc,"
         " tries, state, reason, priority, score, message, since_utc)"
-        " VALUES (?1, ?2, ?3, '', '', 0, 0, ?4, ?4, ?4, 0, 'waiting', '', 'normal', 0, ?5, ?4)",
-        (f"test:{own}", target, TEST, now_utc, message),
-    )
-    return int(row.lastrowid or 0)
+        " VALUES (:key, :target, :event, '', '', 0, 0, :now, :now, :now, 0, 'waiting', '', 'normal', 0, :message, :now)"
+        " RETURNING id",
+        {"key": f"test:{own}", "target": target, "event": TEST, "now": now_utc, "message": message},
+    ).fetchone()
+    return int(row_id)
 
 
 def tell_digests(
-    connection: sqlite3.Connection, targets: Sequence[Target], now_utc: float, zone: datetime.tzinfo | None = None
+    connection: Rows, targets: Sequence[Target], now_utc: float, zone: datetime.tzinfo | None = None
 ) -> int:
     """Decide about the digests that are due, each once, inside a transaction; return how many there were."""
     switched = switches.read(connection, now_utc)
@@ -182,7 +181,7 @@ def tell_digests(
     return count
 
 
-def visits_between(connection: sqlite3.Connection, target: Target, since_utc: float, until_utc: float) -> list[Visit]:
+def visits_between(connection: Rows, target: Target, since_utc: float, until_utc: float) -> list[Visit]:
     """Return the visits that a target's digest counts, the newest `DIGEST_VISITS`."""
     rows = connection.execute(
         "SELECT id, camera, began_utc, last_utc, heard_utc, pictures, people, best_alert, best_score, objects"
@@ -192,13 +191,13 @@ def visits_between(connection: sqlite3.Connection, target: Target, since_utc: fl
     return [visit for visit in (Visit(*row) for row in rows) if digest.counts(visit, target)]
 
 
-def keep_up(connection: sqlite3.Connection, targets: Sequence[Target], now_utc: float) -> int:
+def keep_up(connection: Rows, targets: Sequence[Target], now_utc: float) -> int:
     """Keep the table small, and give up what nobody will send; return how many rows changed."""
     names = [target.name for target in targets]
-    marks = ",".join("?" * len(names))
+    others = f"target NOT IN ({','.join('?' * len(names))})" if names else "true"
     changed = connection.execute(
         "UPDATE camalert_outbox SET state = 'given_up', due_utc = NULL, reason = ?"
-        f" WHERE state = 'waiting' AND target NOT IN ({marks})",
+        f" WHERE state = 'waiting' AND {others}",
         (NO_TARGET, *names),
     ).rowcount
     for name in names:

@@ -13,15 +13,13 @@ row whose examination is pending.
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from camalert.store.interface import Rows
 from camalert.store.queue import CLIP_BASE, known_as, sender_of
-from camalert.store.sqlite import tables
-from camalert.store.sqlite.opening import pragma
-from camalert.store.sqlite.tables import ALERTS, BOTH, DETECTIONS, NOBODY, DjangoTable
+from camalert.store.rows import tables
+from camalert.store.rows.tables import ALERTS, BOTH, DETECTIONS, NOBODY, DjangoTable
 
 ADDRESSES = 64  # with holders of their own
 CAMERAS = 64  # of one address
@@ -51,7 +49,7 @@ NEWEST_ROWS = 100  # that show who sends the most now
 DAYS_KEPT = 800  # sums by day: two years to compare with
 
 
-def take_holder(connection: sqlite3.Connection, peer: str, camera: str, now_utc: float) -> int:
+def take_holder(connection: Rows, peer: str, camera: str, now_utc: float) -> int:
     """Return the holder of what a client sends now in the name of a camera; it may be a new one."""
     address, name = sender_of(peer), known_as(camera)
     found = _find(connection, address, name)
@@ -60,23 +58,23 @@ def take_holder(connection: sqlite3.Connection, peer: str, camera: str, now_utc:
         address, name = _place(connection, address, name)
         found = _find(connection, address, name)
     if found is None:
-        cursor = connection.execute(
-            "INSERT INTO camalert_holder (address, camera, last_utc) VALUES (?, ?, ?)", (address, name, now_utc)
-        )
-        assert cursor.lastrowid is not None  # noqa: S101 - set by every INSERT
-        return cursor.lastrowid
+        (made,) = connection.execute(
+            "INSERT INTO camalert_holder (address, camera, last_utc) VALUES (?, ?, ?) RETURNING id",
+            (address, name, now_utc),
+        ).fetchone()
+        return int(made)
     connection.execute("UPDATE camalert_holder SET last_utc = ? WHERE id = ?", (now_utc, found))
     return found
 
 
-def _forget_empty(connection: sqlite3.Connection) -> int:
+def _forget_empty(connection: Rows) -> int:
     """Forget the holders that have nothing any more."""
     return connection.execute(
         "DELETE FROM camalert_holder WHERE alerts = 0 AND detections = 0 AND bytes = 0 AND id <> ?", (NOBODY,)
     ).rowcount
 
 
-def recount_holders(connection: sqlite3.Connection) -> None:
+def recount_holders(connection: Rows) -> None:
     """Count anew what each holder has; the triggers keep it right from then on."""
     for table in (ALERTS, DETECTIONS):
         connection.execute(
@@ -92,14 +90,14 @@ def recount_holders(connection: sqlite3.Connection) -> None:
     connection.execute(f"UPDATE camalert_holder SET bytes = {sizes}")
 
 
-def _find(connection: sqlite3.Connection, address: str, name: str) -> int | None:
+def _find(connection: Rows, address: str, name: str) -> int | None:
     row = connection.execute(
         "SELECT id FROM camalert_holder WHERE address = ? AND camera = ?", (address, name)
     ).fetchone()
     return None if row is None else int(row[0])
 
 
-def _place(connection: sqlite3.Connection, address: str, name: str) -> tuple[str, str]:
+def _place(connection: Rows, address: str, name: str) -> tuple[str, str]:
     """Return under which address and name a newcomer is held."""
     holders, addresses, cameras = connection.execute(
         "SELECT count(*), count(DISTINCT address), count(*) FILTER (WHERE address = ?) FROM camalert_holder", (address,)
@@ -111,7 +109,7 @@ def _place(connection: sqlite3.Connection, address: str, name: str) -> tuple[str
     return address, name
 
 
-def by_count(connection: sqlite3.Connection) -> int:
+def by_count(connection: Rows) -> int:
     """Remove the rows beyond `keep` that the triggers left, by the same rule, and junk beyond its own bounds."""
     removed = 0
     for table in BOTH:
@@ -124,7 +122,7 @@ def by_count(connection: sqlite3.Connection) -> int:
     return removed + _junk_beyond(connection) + _names_beyond(connection)
 
 
-def _names_beyond(connection: sqlite3.Connection) -> int:
+def _names_beyond(connection: Rows) -> int:
     """Forget cameras beyond the newest, those first that sent a few mails only: any mail may invent one."""
     return connection.execute(
         "DELETE FROM camalert_camera WHERE name IN (SELECT name FROM camalert_camera"
@@ -133,7 +131,7 @@ def _names_beyond(connection: sqlite3.Connection) -> int:
     ).rowcount
 
 
-def day_name(connection: sqlite3.Connection, day: str, camera: str) -> str:
+def day_name(connection: Rows, day: str, camera: str) -> str:
     """Return under which name a camera's sums of a day are kept: its own, or "" when too many names came that day.
 
     A camera that is known has a place in any case.
@@ -147,7 +145,7 @@ def day_name(connection: sqlite3.Connection, day: str, camera: str) -> str:
     return camera if has_place else ""
 
 
-def refusal(connection: sqlite3.Connection, holder: int, free_bytes: Callable[[], int]) -> str:
+def refusal(connection: Rows, holder: int, free_bytes: Callable[[], int]) -> str:
     """Return why nothing more is taken from a holder's address for now, "" when it is.
 
     What waits for its examination is never removed, so that it is bounded here.
@@ -176,18 +174,23 @@ def refusal(connection: sqlite3.Connection, holder: int, free_bytes: Callable[[]
     if held_bytes <= PENDING_BYTES:
         return ""
     (waiting_bytes,) = connection.execute(
-        "SELECT sum(bytes) FROM (SELECT bytes FROM " + alerts + " UNION ALL SELECT bytes FROM " + clips + ")", own
+        "SELECT sum(bytes) FROM (SELECT bytes FROM "
+        + alerts
+        + " UNION ALL SELECT bytes FROM "
+        + clips
+        + ") AS waiting",
+        own,
     ).fetchone()
     if (waiting_bytes or 0) <= max(PENDING_BYTES, PENDING_SHARE * free_bytes()):
         return ""
     return f"{waiting_bytes / 1e9:.1f} GB {whence} wait for their examination already"
 
 
-def _junk_beyond(connection: sqlite3.Connection) -> int:
+def _junk_beyond(connection: Rows) -> int:
     """Remove unreadable mails and clips of which nothing came beyond their bounds, of the address that has the most."""
     removed = 0
     for name, key, most, most_bytes, where in (
-        ("camalert_raw", "mail", RAW_KEPT, RAW_BYTES, "1"),
+        ("camalert_raw", "mail", RAW_KEPT, RAW_BYTES, "true"),
         ("camalert_clip", "id", CLIPS_KEPT, CLIPS_BYTES, "alert_id IS NULL AND state <> 'pending'"),
     ):
         count, size_bytes = connection.execute(
@@ -205,7 +208,7 @@ def _junk_beyond(connection: sqlite3.Connection) -> int:
     return removed
 
 
-def _give_way(connection: sqlite3.Connection, table: DjangoTable) -> int:
+def _give_way(connection: Rows, table: DjangoTable) -> int:
     """Remove the row of the largest holder that gives way; return 0 when all of its rows are pending."""
     removed = 0
     for statement in tables.give_way(table, f"(SELECT max({table.key}) FROM {table.facts})"):
@@ -224,7 +227,7 @@ class Young:
     sender_address: str
 
 
-def take_young(connection: sqlite3.Connection) -> Young:
+def take_young(connection: Rows) -> Young:
     """Return what gave way on its own day since the last call."""
     count, camera, address = connection.execute(
         "SELECT coalesce(sum(young), 0), coalesce(max(coalesce(nullif(h.camera, ''), h.address)), ''),"
@@ -243,7 +246,7 @@ def take_young(connection: sqlite3.Connection) -> Young:
     return Young(int(count), str(camera), str(address), *(sender or ("", "")))
 
 
-def by_age(connection: sqlite3.Connection, before: str) -> int:
+def by_age(connection: Rows, before: str) -> int:
     """Remove the rows whose timestamp is before this text."""
     removed = 0
     for table in BOTH:
@@ -261,7 +264,7 @@ def by_age(connection: sqlite3.Connection, before: str) -> int:
     return removed + clips.rowcount
 
 
-def of_bin(connection: sqlite3.Connection, before_utc: float) -> int:
+def of_bin(connection: Rows, before_utc: float) -> int:
     """Remove for good what was deleted before a moment, and the oldest beyond what the bin holds."""
     expired = connection.execute(
         "SELECT id FROM camalert_bin WHERE deleted_utc < ? ORDER BY deleted_utc, id LIMIT ?", (before_utc, ROWS_A_STEP)
@@ -278,7 +281,7 @@ def of_bin(connection: sqlite3.Connection, before_utc: float) -> int:
     return removed
 
 
-def _remove_binned(connection: sqlite3.Connection) -> int | None:
+def _remove_binned(connection: Rows) -> int | None:
     """Remove for good what was deleted first; return its size, None when the bin is empty."""
     row = connection.execute("SELECT id, bytes FROM camalert_bin ORDER BY deleted_utc, id LIMIT 1").fetchone()
     if row is None:
@@ -287,13 +290,14 @@ def _remove_binned(connection: sqlite3.Connection) -> int | None:
     return max(1, int(row[1]))
 
 
-def by_size(connection: sqlite3.Connection, keep_bytes: int, now_text: str) -> int:
-    """Empty the bin, remove junk, then rows of the largest holder, while the pages in use are more than `keep_bytes`.
+def by_size(connection: Rows, keep_bytes: int, now_text: str, used_bytes: Callable[[Rows], int]) -> int:
+    """Empty the bin, remove junk, then rows of the largest holder, while more than `keep_bytes` are in use.
 
     Args:
         connection: Inside a transaction.
         keep_bytes: What may be in use.
         now_text: The time, as the tables have it.
+        used_bytes: Tells how much is.
     """
     removed = freed_bytes = 0
     while removed < ROWS_A_STEP and freed_bytes < BYTES_A_STEP and used_bytes(connection) > keep_bytes:
@@ -310,7 +314,7 @@ def by_size(connection: sqlite3.Connection, keep_bytes: int, now_text: str) -> i
     return removed
 
 
-def free(connection: sqlite3.Connection, needed_bytes: int, senders: Collection[str], now_text: str) -> int:
+def free(connection: Rows, needed_bytes: int, senders: Collection[str], now_text: str) -> int:
     """Free pages for what does not fit: the bin, junk, then rows of the largest holders; return how many bytes.
 
     Who has less than the one that it is for gives nothing: then that one is refused.
@@ -345,7 +349,7 @@ class _Held:
     address_bytes: int
 
 
-def _by_bytes(connection: sqlite3.Connection) -> list[_Held]:
+def _by_bytes(connection: Rows) -> list[_Held]:
     """Return the holders, those of the address that has the most bytes first, and of an address the largest first."""
     rows = connection.execute(
         "SELECT h.id, h.address, h.bytes, a.total FROM camalert_holder h JOIN (SELECT address, sum(bytes) AS total"
@@ -355,36 +359,40 @@ def _by_bytes(connection: sqlite3.Connection) -> list[_Held]:
     return [_Held(*row) for row in rows]
 
 
-def _remove_junk(connection: sqlite3.Connection, holders: Sequence[_Held]) -> int | None:
+def _remove_junk(connection: Rows, holders: Sequence[_Held]) -> int | None:
     """Remove an unreadable mail or a clip of which nothing came, the oldest of the first holder; return its size."""
-    row = connection.execute(
-        "SELECT name, row_id, bytes FROM (SELECT 'camalert_raw' AS name, mail AS row_id, bytes, holder"
-        " FROM camalert_raw UNION ALL SELECT 'camalert_clip', id, bytes, holder FROM camalert_clip"
-        " WHERE alert_id IS NULL AND state <> 'pending')"
-        " JOIN json_each(?) one ON one.value = holder ORDER BY one.key, name, row_id LIMIT 1",
-        (json.dumps([held.holder for held in holders]),),
-    ).fetchone()
-    if row is None:
+    rank = {held.holder: place for place, held in enumerate(holders)}
+    rows = connection.execute(
+        "SELECT 'camalert_raw', mail, bytes, holder FROM camalert_raw UNION ALL"
+        " SELECT 'camalert_clip', id, bytes, holder FROM camalert_clip WHERE alert_id IS NULL AND state <> 'pending'"
+    )
+    junk = [(rank[holder], name, row_id, size_bytes) for name, row_id, size_bytes, holder in rows if holder in rank]
+    if not junk:
         return None
-    name, row_id, size_bytes = row
+    _, name, row_id, size_bytes = min(junk)
     key = "mail" if name == "camalert_raw" else "id"
     connection.execute(f"DELETE FROM {name} WHERE {key} = ?", (row_id,))
     return int(size_bytes)
 
 
-def _remove_oldest(connection: sqlite3.Connection, holders: Sequence[_Held], now_text: str) -> int | None:
+def _days(text: str, now_text: str) -> float:
+    """Return how many days ago a row's time is; many when it is none."""
+    then, now = tables.seconds_of(text), tables.seconds_of(now_text)
+    return 36_500.0 if then is None or now is None else (now - then) / 86_400
+
+
+def _remove_oldest(connection: Rows, holders: Sequence[_Held], now_text: str) -> int | None:
     """Remove the row of the first of the holders that has any to give, by age and worth; return how much it frees."""
     for held in holders:
         found = [
-            ((row[1] + 0.01) * weight, table, row[0], row[2])
+            ((_days(row[1], now_text) + 0.01) * weight, table, row[0], row[2])
             for table in BOTH
             for worth, weight in tables.WEIGHTS.items()
             if (
                 row := connection.execute(
-                    f"SELECT {table.key}, coalesce(julianday(:now) - julianday(timestamp), 36500), bytes"
-                    f" FROM {table.facts} WHERE holder = :holder AND worth = :worth AND {_idle(table)}"
-                    f" ORDER BY {table.key} LIMIT 1",
-                    {"now": now_text, "holder": held.holder, "worth": worth},
+                    f"SELECT {table.key}, timestamp, bytes FROM {table.facts}"
+                    f" WHERE holder = ? AND worth = ? AND {_idle(table)} ORDER BY {table.key} LIMIT 1",
+                    (held.holder, worth),
                 ).fetchone()
             )
         ]
@@ -395,17 +403,7 @@ def _remove_oldest(connection: sqlite3.Connection, holders: Sequence[_Held], now
     return None
 
 
-def file_bytes(connection: sqlite3.Connection) -> int:
-    """Return the size of the database file when all of the WAL is in it."""
-    return pragma(connection, "page_count") * pragma(connection, "page_size")
-
-
-def used_bytes(connection: sqlite3.Connection) -> int:
-    """Return the size of the pages in use."""
-    return file_bytes(connection) - pragma(connection, "freelist_count") * pragma(connection, "page_size")
-
-
-def note_others(connection: sqlite3.Connection, now_utc: float) -> None:
+def note_others(connection: Rows, now_utc: float) -> None:
     """Note when another program last added a row: its rows are nobody's, and nobody sends a mail.
 
     Else they would count as those of a sender who fell silent when the database became ours, and give way ever sooner.
@@ -417,14 +415,15 @@ def note_others(connection: sqlite3.Connection, now_utc: float) -> None:
         for table in BOTH
         for worth in tables.WEIGHTS
     )
+    found = [tables.seconds_of(text) for (text,) in connection.execute(newest)]
+    added_utc = min(now_utc, max((moment for moment in found if moment is not None), default=0.0))
     connection.execute(
-        "UPDATE camalert_holder SET last_utc = added_utc FROM (SELECT min(:now, max((julianday(timestamp) - 2440587.5)"
-        f" * 86400.0)) AS added_utc FROM ({newest})) WHERE id = {NOBODY} AND added_utc > last_utc + 86400",
-        {"now": now_utc},
+        f"UPDATE camalert_holder SET last_utc = :added WHERE id = {NOBODY} AND last_utc < :added - 86400",
+        {"added": added_utc},
     )
 
 
-def of_mails(connection: sqlite3.Connection, before_utc: float, first_day: str) -> int:
+def of_mails(connection: Rows, before_utc: float, first_day: str) -> int:
     """Remove mails that no row refers to, and sums by day, beyond what is kept.
 
     Args:
@@ -437,8 +436,7 @@ def of_mails(connection: sqlite3.Connection, before_utc: float, first_day: str) 
         removed += connection.execute(
             "DELETE FROM camalert_mail WHERE id IN (SELECT m.id FROM camalert_mail m WHERE m.id <= ("
             "  SELECT id FROM camalert_mail ORDER BY id DESC LIMIT 1 OFFSET ?) AND m.received_utc < ?"
-            " AND NOT EXISTS (SELECT 1 FROM camalert_alert"
-            "  WHERE alert_id BETWEEN m.first_id AND m.first_id + m.count - 1)"
+            " AND NOT EXISTS (SELECT 1 FROM camalert_alert WHERE mail = m.id)"
             " AND NOT EXISTS (SELECT 1 FROM camalert_detect WHERE mail = m.id)"
             " AND NOT EXISTS (SELECT 1 FROM camalert_clip WHERE mail = m.id) ORDER BY m.id LIMIT ?)",
             (kept, until_utc, ROWS_A_STEP * 16),
@@ -447,7 +445,7 @@ def of_mails(connection: sqlite3.Connection, before_utc: float, first_day: str) 
     return removed + days
 
 
-def _remove(connection: sqlite3.Connection, table: DjangoTable, candidates: str, arguments: tuple[object, ...]) -> int:
+def _remove(connection: Rows, table: DjangoTable, candidates: str, arguments: tuple[object, ...]) -> int:
     """Delete the first rows that a query names and that no examination waits for."""
     cursor = connection.execute(
         f"DELETE FROM {table.name} WHERE id IN (SELECT {table.key} FROM ({candidates})"
@@ -459,5 +457,5 @@ def _remove(connection: sqlite3.Connection, table: DjangoTable, candidates: str,
 
 def _idle(table: DjangoTable) -> str:
     if table is not ALERTS:
-        return "1"
+        return "true"
     return f"alert_id NOT IN (SELECT alert_id FROM camalert_pending WHERE alert_id < {CLIP_BASE})"

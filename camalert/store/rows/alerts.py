@@ -6,7 +6,7 @@ What writes does so on a connection inside a transaction that the caller begins 
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -16,10 +16,12 @@ from camalert.identity import key
 from camalert.ipc.messages import MAX_TRIES, Outcome, StoreCode
 from camalert.ipc.records import KEPT, FrameRecord, MailRecord, PersonRecord, PictureRecord
 from camalert.store import filesystem
-from camalert.store.queue import CLIP_BASE, FETCH_ROWS, Line, Waiting, known_as, sender_of
-from camalert.store.sqlite import learned, outbox, retention, schema, visits
-from camalert.store.sqlite.names import named_now
-from camalert.store.sqlite.tables import ALERTS, DETECTIONS, NOBODY, DjangoTable, day_of, timestamp_of
+from camalert.store.interface import Rows
+from camalert.store.queue import CLIP_BASE, FETCH_ROWS, Waiting, known_as, sender_of
+from camalert.store.rows import learned, outbox, retention, visits
+from camalert.store.rows.columns import neutral_values
+from camalert.store.rows.names import named_now
+from camalert.store.rows.tables import ALERTS, DETECTIONS, NOBODY, DjangoTable, day_of, timestamp_of
 from camalert.store.verdict import Verdict, explain
 from camalert.visits.grouping import Sighting, Visit
 from camalert.visits.policy import Target
@@ -35,14 +37,8 @@ _WAITING = (
     " LEFT JOIN camalert_alert f ON f.alert_id = p.alert_id LEFT JOIN camalert_clip c ON c.id = p.alert_id - :clips"
     " LEFT JOIN camalert_mail m ON m.id = coalesce(f.mail, c.mail)"
 )
-_SMALL = (
-    f"{_WAITING} WHERE p.alert_id > :cursor AND p.alert_id < :clips AND p.bytes <= :small"
-    " ORDER BY p.alert_id LIMIT :rows"
-)
-_LARGE = (
-    f"{_WAITING} WHERE p.alert_id > :cursor AND (p.bytes > :small OR p.alert_id >= :clips)"
-    " ORDER BY p.alert_id LIMIT :rows"
-)
+_SMALL = f"{_WAITING} WHERE p.alert_id < :clips AND p.bytes <= :small ORDER BY p.alert_id LIMIT :rows"
+_LARGE = f"{_WAITING} WHERE (p.bytes > :small OR p.alert_id >= :clips) ORDER BY p.alert_id LIMIT :rows"
 _PICTURE = (
     "SELECT p.tries, f.camera, f.event, f.picture_kind, m.sender, m.recipients, a.snapshot"
     " FROM camalert_pending p JOIN alerts_alert a ON a.id = p.alert_id"
@@ -53,6 +49,17 @@ _CLIP = (
     " FROM camalert_pending p JOIN camalert_clip c ON c.id = p.alert_id - :clips"
     " LEFT JOIN camalert_mail m ON m.id = c.mail WHERE p.alert_id = :id"
 )
+
+
+def repeat_span(record: MailRecord, window_s: float) -> tuple[float, float] | None:
+    """Return from when until when the same bytes are a repeat of a mail, None when they never are.
+
+    Both sides of its moment: the clock may have been set back in between.
+    """
+    if not window_s or not record.digest:
+        return None
+    longest_s = max(window_s, LASTING_S if record.is_lasting else 0.0)
+    return record.received_utc - longest_s, record.received_utc + longest_s
 
 
 # --- a mail ---------------------------------------------------------------------------------------------------------
@@ -92,17 +99,16 @@ class _Mail:
 class Intake:
     """Write mails by the rules of a configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, free_bytes: Callable[[], int] | None = None) -> None:
         self._zone = config.database.timestamps
-        self._folder = Path(config.database.path).parent
+        folder = Path(config.database.path).parent
+        self._free_bytes = free_bytes or (lambda: filesystem.free_bytes(folder))
         self._repeat_window_s = config.intake.repeat_window_seconds
         self._configured = frozenset(key(camera.name) for camera in config.camera)
         self._learn = config.learn
         self._unexamined = frozenset(key(camera.name) for camera in config.camera if not camera.examine)
 
-    def store(
-        self, connection: sqlite3.Connection, mail_id: bytes, record: MailRecord, section: memoryview
-    ) -> MailResult:
+    def store(self, connection: Rows, mail_id: bytes, record: MailRecord, section: memoryview) -> MailResult:
         """Write one mail.
 
         Args:
@@ -111,7 +117,7 @@ class Intake:
             record: What smtp knows of it.
             section: The picture section of the intake slot; pictures are written straight from it.
 
-        Returns: The alerts' ids are consecutive; clips and raw mails have none yet and are not counted.
+        Returns: With the first alert's id and how many there are; clips and raw mails have none and do not count.
         """
         known = self._known(connection, mail_id, record)
         if known is not None:
@@ -121,7 +127,7 @@ class Intake:
         holder = NOBODY
         if record.pictures:
             holder = retention.take_holder(connection, record.peer, record.camera, record.received_utc)
-            if reason := retention.refusal(connection, holder, lambda: filesystem.free_bytes(self._folder)):
+            if reason := retention.refusal(connection, holder, self._free_bytes):
                 return MailResult(StoreCode.FULL, reason=reason)
         mail = self._add_mail(connection, mail_id, record, holder)
         alerts = []
@@ -151,22 +157,20 @@ class Intake:
             pending = [replace(each, memory=memory) for each in pending]
         return MailResult(StoreCode.STORED, first_id, len(alerts), tuple(pending))
 
-    def _known(self, connection: sqlite3.Connection, mail_id: bytes, record: MailRecord) -> MailResult | None:
+    def _known(self, connection: Rows, mail_id: bytes, record: MailRecord) -> MailResult | None:
         row = connection.execute("SELECT first_id, count FROM camalert_mail WHERE mail_id = ?", (mail_id,)).fetchone()
         if row is not None:
             return MailResult(StoreCode.STORED, *row)
-        if not self._repeat_window_s or not record.digest:
+        span = repeat_span(record, self._repeat_window_s)
+        if span is None:
             return None
-        window_s = max(self._repeat_window_s, LASTING_S if record.is_lasting else 0.0)
-        # Both sides of the moment: the clock may have been set back in between.
-        earliest, latest = record.received_utc - window_s, record.received_utc + window_s
         row = connection.execute(
             "SELECT first_id, count FROM camalert_mail WHERE digest = ? AND received_utc BETWEEN ? AND ? LIMIT 1",
-            (record.digest, earliest, latest),
+            (record.digest, *span),
         ).fetchone()
         return None if row is None else MailResult(StoreCode.REPEATED, *row)
 
-    def _add_mail(self, connection: sqlite3.Connection, mail_id: bytes, record: MailRecord, holder: int) -> _Mail:
+    def _add_mail(self, connection: Rows, mail_id: bytes, record: MailRecord, holder: int) -> _Mail:
         row = _insert(
             connection,
             "INSERT INTO camalert_mail (mail_id, digest, received_utc, first_id, count, peer, helo, login, sender,"
@@ -181,25 +185,26 @@ class Intake:
         timestamp = timestamp_of(moment_utc, self._zone)
         return _Mail(row, holder, record, timestamp, is_examined=key(record.camera) not in self._unexamined)
 
-    def _count(self, connection: sqlite3.Connection, record: MailRecord, alerts: int) -> None:
+    def _count(self, connection: Rows, record: MailRecord, alerts: int) -> None:
         connection.execute(
             "INSERT INTO camalert_camera VALUES (:camera, :now, :now, :kind, :peer, 1, :alerts, 0) ON CONFLICT (name)"
-            " DO UPDATE SET last_seen_utc = :now, last_kind = :kind, last_peer = :peer, mails = mails + 1,"
-            " alerts = alerts + :alerts",
+            " DO UPDATE SET last_seen_utc = :now, last_kind = :kind, last_peer = :peer,"
+            " mails = camalert_camera.mails + 1, alerts = camalert_camera.alerts + :alerts",
             {"camera": record.camera, "now": record.received_utc, "kind": record.kind, "peer": record.peer,
              "alerts": alerts},
         )  # fmt: skip
         day = day_of(record.received_utc, self._zone)
         connection.execute(
             "INSERT INTO camalert_day (day, camera, mails, alerts, detections) VALUES (:day, :camera, 1, :alerts, 0)"
-            " ON CONFLICT (day, camera) DO UPDATE SET mails = mails + 1, alerts = alerts + :alerts",
+            " ON CONFLICT (day, camera) DO UPDATE SET mails = camalert_day.mails + 1,"
+            " alerts = camalert_day.alerts + :alerts",
             {"day": day, "camera": retention.day_name(connection, day, record.camera), "alerts": alerts},
         )
 
 
-def _add_alert(connection: sqlite3.Connection, mail: _Mail, picture: PictureRecord, content: memoryview) -> int:
+def _add_alert(connection: Rows, mail: _Mail, picture: PictureRecord, content: memoryview) -> int:
     record = mail.record
-    names, values = schema.neutral_values(connection, ALERTS)
+    names, values = neutral_values(connection, ALERTS)
     alert = _insert(
         connection,
         f"INSERT INTO alerts_alert (subject, timestamp, snapshot{names}) VALUES (?, ?, ?{values})",
@@ -216,7 +221,7 @@ def _add_alert(connection: sqlite3.Connection, mail: _Mail, picture: PictureReco
     return alert
 
 
-def _add_clip(connection: sqlite3.Connection, mail: _Mail, picture: PictureRecord, content: memoryview) -> int:
+def _add_clip(connection: Rows, mail: _Mail, picture: PictureRecord, content: memoryview) -> int:
     record = mail.record
     return _insert(
         connection,
@@ -227,23 +232,23 @@ def _add_clip(connection: sqlite3.Connection, mail: _Mail, picture: PictureRecor
     )  # fmt: skip
 
 
-def _add_raw(connection: sqlite3.Connection, mail: _Mail, picture: PictureRecord, content: memoryview) -> None:
+def _add_raw(connection: Rows, mail: _Mail, picture: PictureRecord, content: memoryview) -> None:
     connection.execute(
-        "INSERT OR IGNORE INTO camalert_raw (holder, mail, received_utc, bytes, raw) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO camalert_raw (holder, mail, received_utc, bytes, raw) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
         (mail.holder, mail.row, mail.record.received_utc, picture.length, content),
     )
 
 
-def _queue(connection: sqlite3.Connection, alert_id: int, picture: PictureRecord) -> PendingPicture:
+def _queue(connection: Rows, alert_id: int, picture: PictureRecord) -> PendingPicture:
     connection.execute("INSERT INTO camalert_pending (alert_id, bytes) VALUES (?, ?)", (alert_id, picture.length))
     return PendingPicture(alert_id, picture)
 
 
-def _insert(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> int:
+def _insert(connection: Rows, statement: str, values: tuple[object, ...]) -> int:
     """Insert a row and return its id."""
-    row_id = connection.execute(statement, values).lastrowid
-    assert row_id is not None  # noqa: S101 - set by every INSERT
-    return row_id
+    (row_id,) = connection.execute(f"{statement} RETURNING id", values).fetchone()
+    return int(row_id)
 
 
 # --- the queue ------------------------------------------------------------------------------------------------------
@@ -258,18 +263,25 @@ class Picture:
     content: bytes
 
 
-def pending_of(connection: sqlite3.Connection, line: Line, small_bytes: int) -> list[Waiting]:
-    """Return the next pending rows of a line, above its cursor, oldest first."""
-    query = _LARGE if line.is_large else _SMALL
-    limits = {"cursor": line.cursor, "small": small_bytes, "clips": CLIP_BASE, "rows": FETCH_ROWS}
-    return [_waiting(*row) for row in connection.execute(query, limits)]
+def pending_of(connection: Rows, known: Collection[int], small_bytes: int, *, is_large: bool) -> list[Waiting]:
+    """Return pending rows that the queue does not know yet, the oldest first; none: it knows them all.
+
+    Args:
+        connection: Where.
+        known: What the queue knows; it is little, and so it is passed over here.
+        small_bytes: The size up to which a picture takes an equal frame slot.
+        is_large: Whether clips and larger pictures are asked for, or the others.
+    """
+    limits = {"small": small_bytes, "clips": CLIP_BASE, "rows": FETCH_ROWS + len(known)}
+    rows = connection.execute(_LARGE if is_large else _SMALL, limits)
+    return [_waiting(*row) for row in rows if row[0] not in known][:FETCH_ROWS]
 
 
 def _waiting(alert_id: int, length_bytes: int, tries: int, peer: str, camera: str) -> Waiting:
     return Waiting(alert_id, length_bytes, tries, sender_of(peer), known_as(camera))
 
 
-def load(connection: sqlite3.Connection, waiting: Waiting, learn: Learn) -> Picture | None:
+def load(connection: Rows, waiting: Waiting, learn: Learn) -> Picture | None:
     """Return a pending picture, None when it is not pending any more."""
     query = _CLIP if waiting.is_clip else _PICTURE
     row = connection.execute(query, {"id": waiting.alert_id, "clips": CLIP_BASE}).fetchone()
@@ -332,7 +344,7 @@ class Conclusion:
     static: tuple[learned.Static, ...] = ()  # objects that stop counting
 
 
-def conclude(connection: sqlite3.Connection, verdict: Verdict, now_utc: float, rules: Rules) -> Conclusion:
+def conclude(connection: Rows, verdict: Verdict, now_utc: float, rules: Rules) -> Conclusion:
     """Write one verdict: the detection if there is a person, the facts, and the end of its place in the queue.
 
     Exactly once: it begins with deleting the pending row; if there is none, the owner deleted the alert or it is
@@ -350,9 +362,12 @@ def conclude(connection: sqlite3.Connection, verdict: Verdict, now_utc: float, r
         return Conclusion(is_written=False)
     outcome, reason = verdict.outcome, verdict.record.reason if verdict.record else ""
     if verdict.is_unfinished:
-        tries = max(row[0] + (0 if verdict.tries else 1), verdict.tries)
+        tries = verdict.tries_after(row[0])
         if tries < MAX_TRIES:
-            connection.execute("INSERT INTO camalert_pending VALUES (?, ?, ?)", (verdict.alert_id, tries, row[1]))
+            connection.execute(
+                "INSERT INTO camalert_pending (alert_id, tries, bytes) VALUES (?, ?, ?)",
+                (verdict.alert_id, tries, row[1]),
+            )
             row = connection.execute(f"{_WAITING} WHERE p.alert_id = :id", own).fetchone()
             return Conclusion(is_written=False, retry=_waiting(*row))
         outcome, reason = Outcome.FAILED, explain(verdict, tries)
@@ -370,7 +385,7 @@ def conclude(connection: sqlite3.Connection, verdict: Verdict, now_utc: float, r
     return Conclusion(is_written=True, static=tuple(static))
 
 
-def _end_clip(connection: sqlite3.Connection, written: _Written) -> int | None:
+def _end_clip(connection: Rows, written: _Written) -> int | None:
     """Make the alert of an examined clip; without any picture of it there is none and the clip keeps the reason."""
     verdict = written.verdict
     clip = verdict.alert_id - CLIP_BASE
@@ -380,7 +395,7 @@ def _end_clip(connection: sqlite3.Connection, written: _Written) -> int | None:
             (written.reason or "no picture could be taken out of this clip", clip),
         )
         return None
-    names, values = schema.neutral_values(connection, ALERTS)
+    names, values = neutral_values(connection, ALERTS)
     alert_id = _insert(
         connection,
         f"INSERT INTO alerts_alert (subject, timestamp, snapshot{names})"
@@ -401,7 +416,7 @@ def _end_clip(connection: sqlite3.Connection, written: _Written) -> int | None:
     return alert_id
 
 
-def _visit(connection: sqlite3.Connection, alert_id: int, written: _Written) -> Visit:
+def _visit(connection: Rows, alert_id: int, written: _Written) -> Visit:
     """Let a picture with people join its visit."""
     camera, at_utc, heard_utc = connection.execute(
         "SELECT camera, coalesce(taken_utc, received_utc, :now), coalesce(received_utc, :now) FROM camalert_alert"
@@ -415,15 +430,15 @@ def _visit(connection: sqlite3.Connection, alert_id: int, written: _Written) -> 
     return visits.take(connection, sighting, written.rules.visits, written.rules.zone)
 
 
-def _tell(connection: sqlite3.Connection, visit: Visit, alert_id: int, written: _Written) -> None:
+def _tell(connection: Rows, visit: Visit, alert_id: int, written: _Written) -> None:
     """Decide who is told of a visit's newest picture."""
     if targets := written.rules.targets:
         score = written.verdict.record.best_score if written.verdict.record else 0.0
         outbox.tell(connection, outbox.events_of(visit, alert_id, score), targets, written.now_utc)
 
 
-def _add_detection(connection: sqlite3.Connection, alert_id: int, written: _Written) -> None:
-    names, values = schema.neutral_values(connection, DETECTIONS)
+def _add_detection(connection: Rows, alert_id: int, written: _Written) -> None:
+    names, values = neutral_values(connection, DETECTIONS)
     detect_id = _insert(
         connection,
         f"INSERT INTO alerts_detect (subject, timestamp, snapshot{names}) SELECT subject, timestamp, ?{values}"
@@ -445,7 +460,7 @@ def _add_detection(connection: sqlite3.Connection, alert_id: int, written: _Writ
     day = day_of(received_utc, written.rules.zone)
     connection.execute(
         "INSERT INTO camalert_day (day, camera, mails, alerts, detections) VALUES (?, ?, 0, 0, 1)"
-        " ON CONFLICT (day, camera) DO UPDATE SET detections = detections + 1",
+        " ON CONFLICT (day, camera) DO UPDATE SET detections = camalert_day.detections + 1",
         (day, retention.day_name(connection, day, camera)),
     )
 
@@ -454,7 +469,7 @@ def _objects(record: FrameRecord) -> str | None:
     return listed(person.kind for person in record.people) or None
 
 
-def _write_facts(connection: sqlite3.Connection, table: DjangoTable, row_id: int, written: _Written) -> None:
+def _write_facts(connection: Rows, table: DjangoTable, row_id: int, written: _Written) -> None:
     record = written.verdict.record
     columns: dict[str, object] = {"reason": written.reason, "concluded_utc": written.now_utc}
     if table is ALERTS:

@@ -7,7 +7,6 @@ the camera takes both along (`memory`). `detection.known` decides, here are the 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from camalert.detection import known, thresholds
 from camalert.detection.known import MOST_OF_ALL, MOST_OF_CAMERA, Kind, Known, Place, Sightings
 from camalert.detection.thresholds import Judged
 from camalert.ipc.records import FrameRecord
+from camalert.store.interface import Rows
 from camalert.store.queue import known_as
 
 NOT_A_PERSON, MISSED = "not a person", "missed a person"  # as a mark stands in the tables
@@ -59,7 +59,7 @@ class Listed:
     by: str  # who marked it
 
 
-def memory(connection: sqlite3.Connection, camera: str, settings: Learn) -> Memory:
+def memory(connection: Rows, camera: str, settings: Learn) -> Memory:
     """Return what is known of a camera."""
     own = known_as(camera)
     rows = connection.execute(f"SELECT {_KNOWN} FROM camalert_known WHERE known_as = ? ORDER BY last_utc DESC", (own,))
@@ -96,9 +96,7 @@ def _known(row: Sequence[object]) -> Known | None:
 # --- what is seen -----------------------------------------------------------------------------------------------------
 
 
-def note(
-    connection: sqlite3.Connection, alert_id: int, record: FrameRecord, settings: Learn, now_utc: float
-) -> list[Static]:
+def note(connection: Rows, alert_id: int, record: FrameRecord, settings: Learn, now_utc: float) -> list[Static]:
     """Note what a verdict says of objects; return those that stop counting from now on.
 
     Args:
@@ -125,9 +123,7 @@ def note(
     return [one for one in found if one is not None]
 
 
-def _see(
-    connection: sqlite3.Connection, object_id: int, own: str, where: tuple[int, float], settings: Learn
-) -> Static | None:
+def _see(connection: Rows, object_id: int, own: str, where: tuple[int, float], settings: Learn) -> Static | None:
     """Note a sighting of an object; return it when that makes it static."""
     alert_id, at_utc = where
     row = connection.execute(
@@ -142,8 +138,9 @@ def _see(
         kind = Kind.STATIC.value
         _make_room(connection, own, Kind.STATIC)
     connection.execute(
-        f"UPDATE camalert_known SET (kind, alert, {_SEEN}) = (?, max(alert, ?), ?, ?, ?, ?) WHERE id = ?",
-        (kind, alert_id, seen.first_utc, seen.last_utc, seen.moments, seen.moment_utc, object_id),
+        f"UPDATE camalert_known SET (kind, alert, {_SEEN}) = (?, CASE WHEN alert > ? THEN alert ELSE ? END, ?, ?, ?, ?)"
+        " WHERE id = ?",
+        (kind, alert_id, alert_id, seen.first_utc, seen.last_utc, seen.moments, seen.moment_utc, object_id),
     )
     if not becomes:
         return None
@@ -160,7 +157,7 @@ def _place(sides: Sequence[int], width_px: int, height_px: int) -> Place:
 
 
 def _add(  # noqa: PLR0913 - a row
-    connection: sqlite3.Connection,
+    connection: Rows,
     camera: str,
     kind: Kind,
     place: Place,
@@ -182,13 +179,13 @@ def _add(  # noqa: PLR0913 - a row
     )  # fmt: skip
 
 
-def _forget_old(connection: sqlite3.Connection, now_utc: float) -> None:
+def _forget_old(connection: Rows, now_utc: float) -> None:
     """Forget what was not seen for so long that it is not there any more; a mark is never too old."""
     for kind, age_s in ((Kind.WATCHED, known.WATCHED_S), (Kind.STATIC, known.STATIC_S)):
         connection.execute("DELETE FROM camalert_known WHERE kind = ? AND last_utc < ?", (kind.value, now_utc - age_s))
 
 
-def _make_room(connection: sqlite3.Connection, own: str, kind: Kind) -> None:
+def _make_room(connection: Rows, own: str, kind: Kind) -> None:
     """Let objects of a kind give way, so that there is place for one more of a camera, and in all."""
     for where, values, most in (
         ("known_as = ? AND kind = ?", (own, kind.value), MOST_OF_CAMERA[kind]),
@@ -205,9 +202,7 @@ def _make_room(connection: sqlite3.Connection, own: str, kind: Kind) -> None:
 # --- what is said -----------------------------------------------------------------------------------------------------
 
 
-def take_mark(
-    connection: sqlite3.Connection, alert_ids: Sequence[int], mark: str | None, by: str, now_utc: float
-) -> int:
+def take_mark(connection: Rows, alert_ids: Sequence[int], mark: str | None, by: str, now_utc: float) -> int:
     """Learn from a mark, or forget what was learned from one that is taken back; return how many objects changed.
 
     Args:
@@ -227,11 +222,11 @@ def take_mark(
     return changed
 
 
-def _unmark(connection: sqlite3.Connection, alert_id: int) -> int:
+def _unmark(connection: Rows, alert_id: int) -> int:
     return connection.execute("DELETE FROM camalert_known WHERE mark = ?", (alert_id,)).rowcount
 
 
-def _mark(connection: sqlite3.Connection, alert_id: int, by: str, now_utc: float) -> int:
+def _mark(connection: Rows, alert_id: int, by: str, now_utc: float) -> int:
     """Make what counted in a picture known as no person."""
     row = connection.execute(
         "SELECT camera, people, width_px, height_px FROM camalert_alert WHERE alert_id = ?", (alert_id,)
@@ -253,7 +248,7 @@ def _mark(connection: sqlite3.Connection, alert_id: int, by: str, now_utc: float
     return count
 
 
-def _doubt(connection: sqlite3.Connection, alert_id: int) -> int:
+def _doubt(connection: Rows, alert_id: int) -> int:
     """Doubt the objects that did not count in a picture in which somebody was missed.
 
     What was only thought to be static is forgotten; what somebody marked must be more alike from then on.
@@ -276,13 +271,13 @@ def _doubt(connection: sqlite3.Connection, alert_id: int) -> int:
     return changed
 
 
-def forget(connection: sqlite3.Connection, object_id: int) -> str | None:
+def forget(connection: Rows, object_id: int) -> str | None:
     """Forget an object, so that it counts again; return its camera, None when there is no such object."""
     row = connection.execute("DELETE FROM camalert_known WHERE id = ? RETURNING camera", (object_id,)).fetchone()
     return None if row is None else str(row[0])
 
 
-def listed(connection: sqlite3.Connection, camera: str | None = None) -> list[Listed]:
+def listed(connection: Rows, camera: str | None = None) -> list[Listed]:
     """Return the objects that do not count, of a camera or of all, those seen last first."""
     where, values = ("", ()) if camera is None else (" AND k.known_as = ?", (known_as(camera),))
     rows = connection.execute(
@@ -298,14 +293,14 @@ def listed(connection: sqlite3.Connection, camera: str | None = None) -> list[Li
     ]
 
 
-def judged(connection: sqlite3.Connection, camera: str) -> list[Judged]:
+def judged(connection: Rows, camera: str) -> list[Judged]:
     """Return what people said of a camera's pictures, the newest first: their marks, and what they reviewed.
 
     A false alarm that made a known object is left out: no threshold has to deal with it any more.
     """
     rows = connection.execute(
         "SELECT best_score, mark, outcome FROM (SELECT alert_id, best_score, mark, outcome, reviewed_utc, left_out"
-        " FROM camalert_alert WHERE camera = ? ORDER BY timestamp DESC, alert_id DESC LIMIT ?)"
+        " FROM camalert_alert WHERE camera = ? ORDER BY timestamp DESC, alert_id DESC LIMIT ?) AS newest"
         " WHERE (reviewed_utc IS NOT NULL OR mark IS NOT NULL) AND outcome IN ('person', 'nobody')"
         " AND best_score BETWEEN 0 AND 1 AND left_out IS NULL"
         " AND alert_id NOT IN (SELECT mark FROM camalert_known) LIMIT ?",
