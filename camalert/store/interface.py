@@ -27,6 +27,11 @@ class Found(Protocol):
         """Return how many rows a change has changed."""
         ...
 
+    @property
+    def lastrowid(self) -> int | None:
+        """Return the id of the row that an INSERT without ON CONFLICT has made, where the table gives ids."""
+        ...
+
     def fetchone(self) -> Any:
         """Return the next row, None after the last."""
         ...
@@ -41,7 +46,7 @@ class Found(Protocol):
 class Rows(Protocol):
     """The tables within one transaction, in the SQL that SQLite and PostgreSQL have in common.
 
-    That is: `?` and `:name` for values; RETURNING instead of the last id; ON CONFLICT with the table's name before a
+    That is: `?` and `:name` for values; ON CONFLICT with the table's name before a
     column of the row that is there; a name for each subquery in FROM; no empty list after IN. Beyond it both take what
     `rows.tables` names (`NOW`, the larger of two numbers), INDEXED BY, and PRAGMA table_info.
     """

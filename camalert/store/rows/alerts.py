@@ -247,8 +247,9 @@ def _queue(connection: Rows, alert_id: int, picture: PictureRecord) -> PendingPi
 
 def _insert(connection: Rows, statement: str, values: tuple[object, ...]) -> int:
     """Insert a row and return its id."""
-    (row_id,) = connection.execute(f"{statement} RETURNING id", values).fetchone()
-    return int(row_id)
+    row_id = connection.execute(statement, values).lastrowid
+    assert row_id is not None  # noqa: S101 - set by every INSERT
+    return row_id
 
 
 # --- the queue ------------------------------------------------------------------------------------------------------

@@ -58,11 +58,11 @@ def take_holder(connection: Rows, peer: str, camera: str, now_utc: float) -> int
         address, name = _place(connection, address, name)
         found = _find(connection, address, name)
     if found is None:
-        (made,) = connection.execute(
-            "INSERT INTO camalert_holder (address, camera, last_utc) VALUES (?, ?, ?) RETURNING id",
-            (address, name, now_utc),
-        ).fetchone()
-        return int(made)
+        made = connection.execute(
+            "INSERT INTO camalert_holder (address, camera, last_utc) VALUES (?, ?, ?)", (address, name, now_utc)
+        ).lastrowid
+        assert made is not None  # noqa: S101 - set by every INSERT
+        return made
     connection.execute("UPDATE camalert_holder SET last_utc = ? WHERE id = ?", (now_utc, found))
     return found
 
@@ -74,18 +74,19 @@ def _forget_empty(connection: Rows) -> int:
     ).rowcount
 
 
-def recount_holders(connection: Rows) -> None:
-    """Count anew what each holder has; the triggers keep it right from then on."""
+# The tables whose rows have a holder and a size.
+HOLDING = (ALERTS.facts, DETECTIONS.facts, "camalert_clip", "camalert_raw", "camalert_bin")
+
+
+def recount_holders(connection: Rows, holding: Collection[str] = HOLDING) -> None:
+    """Count anew what each holder has, in the tables that are there; the triggers keep it right from then on."""
     for table in (ALERTS, DETECTIONS):
         connection.execute(
             f"UPDATE camalert_holder SET {table.count} ="
             f" (SELECT count(*) FROM {table.facts} WHERE holder = camalert_holder.id)"
         )
-    present = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     sizes = " + ".join(
-        f"coalesce((SELECT sum(bytes) FROM {name} WHERE holder = camalert_holder.id), 0)"
-        for name in (ALERTS.facts, DETECTIONS.facts, "camalert_clip", "camalert_raw", "camalert_bin")
-        if name in present
+        f"coalesce((SELECT sum(bytes) FROM {name} WHERE holder = camalert_holder.id), 0)" for name in holding
     )
     connection.execute(f"UPDATE camalert_holder SET bytes = {sizes}")
 

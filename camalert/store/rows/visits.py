@@ -50,11 +50,11 @@ def take(connection: Rows, sighting: Sighting, settings: config.Visits, zone: st
     if visit.id:
         _update(connection, visit, state)
     else:
-        (made,) = connection.execute(
-            f"INSERT INTO camalert_visit ({_COLUMNS}, state, known_as) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " RETURNING id",
+        made = connection.execute(
+            f"INSERT INTO camalert_visit ({_COLUMNS}, state, known_as) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*_values(visit), state, known_as(visit.camera)),
-        ).fetchone()
+        ).lastrowid
+        assert made is not None  # noqa: S101 - set by every INSERT
         visit = replace(visit, id=made)
         _count(connection, visit, zone, 1)
     for other, _ in near:

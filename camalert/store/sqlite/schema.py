@@ -186,7 +186,8 @@ def _make_triggers(connection: sqlite3.Connection, table: DjangoTable, limit: in
     put = [_put_trigger(connection, name, present.get(name), sql) for name, sql in tables.followers(table).items()]
     if any(put):  # else the facts are complete, and walking over all pictures' pages would cost a start seconds
         _gather_facts(connection, table)
-        retention.recount_holders(connection)
+        there = _names(connection, "table")
+        retention.recount_holders(connection, [name for name in retention.HOLDING if name in there])
     found = present.get(table.trigger)
     number = original_number(found, table) if found is not None else None
     if number is not None:
