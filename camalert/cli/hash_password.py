@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(_arguments: argparse.Namespace) -> int:
-    from camalert.intake.smtp.auth import hash_password
+    from camalert.intake.smtp.passwords import hash_password
 
     password = new_password("password: ")
     if not password:

@@ -12,8 +12,6 @@ import os
 import time
 from dataclasses import replace
 
-import structlog
-
 from camalert.config.schema import Config
 from camalert.decoding import clips, frames
 from camalert.decoding.stderr import StderrCapture
@@ -23,13 +21,12 @@ from camalert.ipc.messages import Decode, Decoded, Ping, Pong, Ready, Stop
 from camalert.ipc.pool import Pool
 from camalert.ipc.records import FrameRecord
 from camalert.ratelimit import RateLimit
+from camalert.system.logs import log
 
 TIME_SHARE = 0.5  # of a job's deadline for reading a clip; what comes after it is short
 # Of a camera, a process: a bad connection damages many pictures, and then the first few lines and a count are enough.
 DAMAGE_LINES_BURST = 5
 DAMAGE_LINES_PER_S = 1 / 600
-
-log = structlog.get_logger()
 
 
 def main(context: Context) -> int:

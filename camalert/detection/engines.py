@@ -12,7 +12,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import structlog
 
 from camalert.config.schema import Detector
 from camalert.decoding import frames
@@ -22,8 +21,7 @@ from camalert.detection.looks import Floats, Look, Seen, Size, View
 from camalert.detection.openvino_cpu import Compiler
 from camalert.detection.people import Engine, Person
 from camalert.errors import ConfigError, EngineError, EngineUnavailable
-
-log = structlog.get_logger()
+from camalert.system.logs import log
 
 
 class Picodet:

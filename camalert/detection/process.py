@@ -15,8 +15,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import structlog
-
 from camalert.config import objects
 from camalert.config.objects import PERSON
 from camalert.decoding import frames
@@ -30,6 +28,7 @@ from camalert.ipc.child import Context
 from camalert.ipc.messages import Detect, Detected, Outcome, Ping, Pong, Ready, Stop
 from camalert.ipc.pool import Pool
 from camalert.ipc.records import FrameRecord, LeftOutRecord, PersonRecord
+from camalert.system.logs import log
 
 KNOWN_RULES = (Rule.KNOWN, Rule.STATIC)
 
@@ -37,8 +36,6 @@ KNOWN_RULES = (Rule.KNOWN, Rule.STATIC)
 ADJUSTABLE = frozenset({Rule.BELOW_THRESHOLD, Rule.SMALL, Rule.LARGE, Rule.IGNORED, Rule.UNWATCHED})
 UNCOUNTED_SCORE = 0.2  # no threshold below is of use
 UNCOUNTED_MOST = 8
-
-log = structlog.get_logger()
 
 
 def main(context: Context) -> int:

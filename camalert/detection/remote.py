@@ -18,7 +18,6 @@ from typing import Any, Protocol, TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
-import structlog
 
 from camalert.config.schema import Remote
 from camalert.decoding.frames import Frame
@@ -26,6 +25,7 @@ from camalert.detection import picodet, ssd
 from camalert.detection.looks import Floats, Seen, Size, View
 from camalert.detection.networks import shown
 from camalert.errors import ConfigError, EngineUnavailable
+from camalert.system.logs import log
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 
@@ -35,8 +35,6 @@ PICODET, SSD = "picodet", "ssd"
 OUTPUTS = {PICODET: picodet.OUTPUTS, SSD: ("codes", "logits")}
 RETRY_S = 30.0  # how long a server that failed is left alone while another one answers
 MESSAGE_CHARS = 200
-
-log = structlog.get_logger()
 
 
 def model_name(prefix: str, network: str, size: Size) -> str:

@@ -18,8 +18,6 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import structlog
-
 from camalert.config.schema import Config
 from camalert.errors import CamalertError, ChannelClosed, ConfigError, Exit, PoolError, ProtocolError
 from camalert.ipc.channel import Channel
@@ -29,6 +27,7 @@ from camalert.ipc.pool import SHM_DIR, Pool
 from camalert.ipc.records import NoteRecord
 from camalert.system import logs
 from camalert.system.confinement import Confinement, Needs
+from camalert.system.logs import log
 from camalert.system.ports import Listener
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -80,7 +79,7 @@ class Context:
             needs = replace(needs, updates=(*needs.updates, str(SHM_DIR / self.segment.name)))
         made = Confinement(needs)
         for failure in made.failures:
-            structlog.get_logger().warning("confinement_failed", child=self.name, message=failure)
+            log.warning("confinement_failed", child=self.name, message=failure)
         return made
 
     @property
@@ -124,7 +123,6 @@ def _run(orders: Orders, channel_socket: socket.socket) -> int:
 
 
 def _work(orders: Orders, channel: Channel) -> int:
-    log = structlog.get_logger()
     try:
         _raise_oom_score(orders)
         # Each library would otherwise start a thread per core in each process, with address space for each.
@@ -185,7 +183,7 @@ def _raise_oom_score(orders: Orders) -> None:
             with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
                 file.write(str(orders.oom_score_adj))
         except OSError:  # a container may forbid it; the kernel then chooses by size alone
-            structlog.get_logger().debug("oom_score_not_set", child=orders.name)
+            log.debug("oom_score_not_set", child=orders.name)
 
 
 def _limit(more_bytes: int) -> None:

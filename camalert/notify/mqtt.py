@@ -17,8 +17,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import structlog
-
 from camalert.config.targets import Address
 from camalert.errors import ConfigError, ProtocolError
 from camalert.ipc.records import SwitchRecord
@@ -26,6 +24,7 @@ from camalert.notify import homeassistant
 from camalert.notify.channel import CONNECT_S, RETRY, SEND_S, SENT, Answer, reason_of, tls_of
 from camalert.notify.homeassistant import CameraState, Publication, ServiceState, Topics
 from camalert.notify.message import Message
+from camalert.system.logs import log
 
 MISSING = 'this URL needs paho-mqtt: pip install "camalert[notify]"'
 KEEPALIVE_S = 30
@@ -35,7 +34,6 @@ MOST_BYTES = 1_048_576  # of a packet that the broker may send us
 TOO_NEW = 132  # reason code "Unsupported Protocol Version". Source: MQTT 5.0, 3.2.2.2
 
 OnCommand = Callable[[SwitchRecord], None]
-log = structlog.get_logger()
 
 
 class Mqtt:

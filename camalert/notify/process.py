@@ -25,8 +25,6 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import structlog
-
 from camalert import identity
 from camalert.config import hours as week
 from camalert.config.schema import Config
@@ -43,6 +41,7 @@ from camalert.notify.mqtt import Mqtt
 from camalert.status import model as status
 from camalert.store.sqlite.opening import open_reader, translate
 from camalert.system import networks
+from camalert.system.logs import log
 from camalert.visits import policy
 
 LOOK_S = 10.0  # at the latest: an `Outbox` may be lost, and states change without one
@@ -50,8 +49,6 @@ UNREADABLE_S = 5.0
 TOLD_AGAIN_S = 2.0  # a writer that is alive has taken a result by then
 LEAVE_S = 3.0  # for what is on its way when the service stops
 COMMANDS = 100  # that wait to be passed on
-
-log = structlog.get_logger()
 
 
 def main(context: Context) -> Exit:

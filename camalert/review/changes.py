@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.db import connections, transaction
 
@@ -23,12 +22,11 @@ from camalert.review.views.switches import read
 from camalert.store.rows import learned
 from camalert.store.sqlite import deletions
 from camalert.store.sqlite.deletions import Pair
+from camalert.system.logs import log
 
 ROWS_AT_ONCE = 100  # a transaction holds the only lock for writing, and alarms wait for it
 DELETES_AT_ONCE = 20  # each moves a picture
 VISIT_PICTURES = 20_000  # of some visits that are changed at a time
-
-log = structlog.get_logger()
 
 
 def set_reviewed(album: Album, ids: Sequence[int], *, is_reviewed: bool, user: str) -> int:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
 import tomli
 from django.conf import settings
 from django.db import transaction
@@ -34,13 +33,12 @@ from camalert.ipc.messages import Reload
 from camalert.review import line
 from camalert.review.accounts.models import SettingsChange
 from camalert.status import origins
+from camalert.system.logs import log
 
 CHANGES_KEPT = 200
 TEXT_BYTES = 262_144
 TRIED_S = 300.0  # the supervisor's own limit is shorter: a change that nobody answers is over then
 ANY_URL = "json://fixed.invalid/"  # in place of an address that only config.toml and the notifier know
-
-log = structlog.get_logger()
 
 _lock = threading.Lock()
 

@@ -16,20 +16,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from camalert.config.schema import Config
 from camalert.config.settings_file import FILE_NAME
 from camalert.errors import StoreError
 from camalert.store.sqlite.backup import UNFINISHED, backup
+from camalert.system.logs import log
 
 NIGHT = datetime.time(3)  # local
 FIRST_S = 3600.0  # a service without any copy makes one after it has run for so long
 SPARE = 2.0  # so many times the size of a copy must be free, or none is made
 NAME = re.compile(r"(?:alerts|settings)-[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9]{6}\.(?:sqlite3|toml)")
 _STAMP = "%Y-%m-%d-%H%M%S"
-
-log = structlog.get_logger()
 _lock = threading.Lock()
 
 

@@ -9,17 +9,14 @@ import os
 import socket
 from pathlib import Path
 
-import structlog
-
 from camalert.config.schema import Config
 from camalert.errors import CamalertError
 from camalert.system import networks
 from camalert.system.certificate import make_certificate
+from camalert.system.logs import log
 
 FOLDER = "tls"
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
-
-log = structlog.get_logger()
 
 
 def keep_ready(config: Config) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import structlog
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
@@ -24,8 +23,7 @@ from camalert.review.passwords import network_of, was_asked
 from camalert.review.settings import ALERTS
 from camalert.review.views.error_pages import API, bad_request, database_unavailable
 from camalert.review.visitors import IS_INGRESS, IS_NAMELESS, SENT_HOST, Visitors, host_name, is_local_host
-
-log = structlog.get_logger()
+from camalert.system.logs import log
 
 # Nothing from elsewhere, nothing inline, no frame around or inside, no plug-in.
 PAGE_POLICY = (

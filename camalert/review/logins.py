@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import structlog
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -16,8 +15,7 @@ from camalert.review import sessions
 from camalert.review.accounts.models import issue, scopes_of
 from camalert.review.settings import prefix
 from camalert.system import firstlogin
-
-log = structlog.get_logger()
+from camalert.system.logs import log
 
 
 def offer_first(config: Config) -> None:

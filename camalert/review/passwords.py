@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import ScryptPasswordHasher
@@ -32,6 +31,7 @@ from django.http import HttpRequest, HttpResponse
 from camalert.ratelimit import RateLimit
 from camalert.review.accounts.models import GoodLogin
 from camalert.review.views.error_pages import error_page
+from camalert.system.logs import log
 from camalert.system.networks import parse
 
 TRIES_AT_ONCE = 8
@@ -49,8 +49,6 @@ AGAIN_S = 600.0  # how long a password asked for once more holds
 _SALT = "camalert.review.device"
 _TOO_MANY = "There were too many wrong passwords from this address. Wait a minute, then try again."
 _MANY_OTHERS = "Many others are trying passwords now. Try again soon, or use a browser that you logged in with before."
-
-log = structlog.get_logger()
 
 
 class Throttle:

@@ -9,17 +9,14 @@ import os
 import time
 from importlib.util import find_spec
 
-import structlog
-
 from camalert.errors import CamalertError, ConfigError, Exit
 from camalert.ipc.child import Context
 from camalert.ipc.messages import Ping, Pong, Ready, Refused, Stop
+from camalert.system.logs import log
 
 FIRST_TIDY_S = 5.0  # pictures may have been deleted while no site ran
 TIDY_S = 300.0  # between searches for thumbnails without an original
 NEEDED = ("django", "waitress")
-
-log = structlog.get_logger()
 
 
 def main(context: Context) -> Exit:

@@ -22,7 +22,6 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import structlog
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.db import DatabaseError, connections
@@ -36,6 +35,7 @@ from camalert.errors import CamalertError
 from camalert.review import settings
 from camalert.review.visitors import Application, Front, Visitors
 from camalert.system import ports
+from camalert.system.logs import log
 
 THREADS = 12  # a page's pictures come in parallel; each thread holds two database connections
 REQUEST_BYTES = 1 << 20  # forms and lists of ids; nobody uploads anything
@@ -51,8 +51,6 @@ BUFFER_BYTES = 1 << 20  # of an answer, waiting for its client in memory
 REFILL_BYTES = 1 << 18  # what is left of it when the answer continues
 _CHANNEL = "camalert.channel"
 _PIECES = "camalert.pieces"
-
-log = structlog.get_logger()
 
 
 class _Full(BaseException):

@@ -22,11 +22,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import structlog
-
 import camalert
 from camalert.errors import FrameError
 from camalert.system.confinement import DISPOSABLE, Confinement
+from camalert.system.logs import log
 
 LENGTH = struct.Struct(">I")
 REQUEST = struct.Struct(">I4f")  # bytes of the picture; of its width and height: left, top, width, height of the part
@@ -50,8 +49,6 @@ CLIPS = "--clips"  # as an argument: it turns clips into moving pictures
 FREE = "--free"  # as an argument: the process keeps its rights
 
 Share = tuple[float, float, float, float]  # left, top, width, height as shares of a picture's
-
-log = structlog.get_logger()
 
 
 class Shrinker:

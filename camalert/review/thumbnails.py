@@ -19,7 +19,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 
@@ -28,6 +27,7 @@ from camalert.review.alerts.models import FACTS, PICTURES, Alert, AlertFacts, Bi
 from camalert.review.boxes import around, read
 from camalert.review.selection import Album
 from camalert.review.shrink import WHOLE, Share, Shrinker
+from camalert.system.logs import log
 
 BUSY_S = 10.0
 TIDY_ROWS = 500  # checked at a time
@@ -36,8 +36,6 @@ IDLE_S = 120.0  # without a request the process that makes them is ended
 WAITING = 7  # web threads that may wait at a time; the others answer that it is being made
 PREVIEWS = 100  # of clips that are kept, at most 4 MiB each
 REQUESTED = 500  # to be made; beyond that the oldest request is dropped: its page asks again
-
-log = structlog.get_logger()
 
 
 class NotYet(CamalertError):

@@ -18,16 +18,13 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
-import structlog
-
 from camalert.config.schema import Listen
 from camalert.errors import CamalertError, ChannelClosed, ConfigError, Exit, ProtocolError, StatusError
 from camalert.ipc.child import Context
 from camalert.ipc.messages import Ping, Pong, Ready, Stop
 from camalert.status import model as status
 from camalert.system import ports
-
-log = structlog.get_logger()
+from camalert.system.logs import log
 
 REQUEST_S = 5.0
 MAX_CLIENTS = 20  # Prometheus needs one

@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import structlog
-
 from camalert.config.schema import Config
 from camalert.errors import (
     CamalertError,
@@ -37,11 +35,10 @@ from camalert.store.rows.alerts import Intake, MailResult, Rules, conclude
 from camalert.store.rows.learned import Static
 from camalert.store.telling import targets_of
 from camalert.store.verdict import Verdict, refused
+from camalert.system.logs import log
 
 SMALL_BYTES = 8_388_608  # a batch of more pictures is undone from a file, or a large clip would double our memory
 HELD_BACK = 32  # verdicts that wait in memory for a writable database; more are examined once more
-
-log = structlog.get_logger()
 
 
 @dataclass(slots=True)

@@ -9,17 +9,14 @@ import contextlib
 import time
 from collections.abc import Callable
 
-import structlog
-
 from camalert.errors import ConfigError, StoreBusy, StoreDamaged, StoreError, StoreFull, StoreRefused
 from camalert.ipc.records import NoteRecord
 from camalert.store.interface import Rows, Store
+from camalert.system.logs import log
 
 OPENING_S = 2.0  # for a lock at the start; then mails are answered while the database is tried again
 RETRY_EVERY_S = 1.0  # how often an unusable database is tried again when no mail does it anyway
 FULL_S = 3.0  # the same for a full disk: a probe finds space where a mail finds none; longer than a turn of the status
-
-log = structlog.get_logger()
 
 Note = Callable[[NoteRecord], None]
 

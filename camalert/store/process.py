@@ -14,8 +14,6 @@ import os
 import time
 from collections.abc import Callable
 
-import structlog
-
 from camalert.errors import Exit, ProtocolError, StoreError, StoreLost, StoreRefused
 from camalert.ipc.child import Context
 from camalert.ipc.layout import following
@@ -46,13 +44,12 @@ from camalert.store.stores import advice, store_of
 from camalert.store.telling import Telling
 from camalert.store.upkeep import Upkeep
 from camalert.system.confinement import Confinement
+from camalert.system.logs import log
 
 LOOK_AGAIN_S = 30.0  # how often the queue is compared with the database, in case somebody else put a row there
 GATHER_S = 0.001  # raises a burst's rate by a fifth (perf/store.py); a single mail never waits for others
 ALIVE_EVERY_S = 2.0  # while the database is opened; far below every deadline
 LOAD_SLICE_S = 0.01  # loading gives way to messages after this long; a picture takes 0.1 ms (measured)
-
-log = structlog.get_logger()
 
 
 def main(context: Context) -> Exit:

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import structlog
-
 from camalert.errors import ProtocolError
 from camalert.ipc.messages import Conclude, Outcome, Stage
 from camalert.ipc.pool import Pool
 from camalert.ipc.records import FrameRecord, MailRecord
 from camalert.store.queue import Lease
 from camalert.store.verdict import Verdict
+from camalert.system.logs import log
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-
-log = structlog.get_logger()
 
 
 def read_mail(pool: Pool, slot: int) -> MailRecord:

@@ -9,8 +9,6 @@ import random
 import time
 from collections.abc import Callable
 
-import structlog
-
 from camalert.config.schema import Config
 from camalert.errors import ProtocolError, StoreError, StoreRefused
 from camalert.identity import spelled
@@ -18,13 +16,12 @@ from camalert.ipc.messages import Happened, Message, Outbox, Switch, Told
 from camalert.ipc.records import EventRecord, SwitchRecord, ToldRecord
 from camalert.store.interface import Rows, Store
 from camalert.store.rows import outbox, switches
+from camalert.system.logs import log
 from camalert.visits import policy
 from camalert.visits.policy import Event, Target
 
 ROWS_A_LOOK = 200
 MOST_WAITING = 4000  # of reports, which one summary has a thousand of; the notifier says again what is not written
-
-log = structlog.get_logger()
 
 
 def targets_of(config: Config) -> tuple[Target, ...]:

@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import structlog
-
 from camalert.config import schema as config
 from camalert.errors import StoreError, StoreLocked, StoreRefused
 from camalert.store.interface import Rows, Step, Store
 from camalert.store.rows import outbox, retention, visits
 from camalert.store.rows.tables import day_of, timestamp_of
 from camalert.store.telling import targets_of
+from camalert.system.logs import log
 from camalert.visits.policy import DIGEST
 
 SLICE_S = 0.05
@@ -29,8 +28,6 @@ BUSY_S = 5.0  # between two steps while messages come without a gap
 LOCK_S = 0.1  # upkeep never waits long for somebody else's lock
 STEADY_S = 3600.0  # a clock that is wrong at boot is set right by the network within minutes
 JUMP_S = 60.0  # what NTP does to a running clock without a jump stays far below
-
-log = structlog.get_logger()
 
 Failed = Callable[[str, str], None]  # gets the step's name, and why it failed, "" when it works
 

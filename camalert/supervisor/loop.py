@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-import structlog
-
 from camalert.config.schema import Detector
 from camalert.config.sources import LoadedConfig
 from camalert.detection.choice import EngineChoice
@@ -32,9 +30,8 @@ from camalert.supervisor.processes import Processes, Run
 from camalert.supervisor.reload import Resources, Trial
 from camalert.supervisor.reporter import Reporter
 from camalert.supervisor.stages import REVIEW, WRITER, Fault
+from camalert.system.logs import log
 from camalert.system.signals import Signals
-
-log = structlog.get_logger()
 
 MEASURE_EVERY_S = 10.0  # memory grows slowly, and each measurement reads one /proc file per detector
 # What to do when the system cannot start another process. Source: fork(2), socketpair(2).

@@ -14,7 +14,7 @@ from camalert.config.build import shown
 from camalert.config.schema import Config
 from camalert.config.sources import LoadedConfig
 from camalert.errors import ConfigError
-from camalert.intake.smtp import auth, tls
+from camalert.intake.smtp import passwords, tls
 from camalert.notify import channel
 
 Mistake = tuple[str, str]  # the key and what is wrong with its value
@@ -57,7 +57,7 @@ def _certificate(config: Config) -> Iterator[Mistake]:
 def _passwords(config: Config) -> Iterator[Mistake]:
     for number, user in enumerate(config.smtp.auth.user):
         try:
-            auth.is_password(b"", user.password)
+            passwords.is_password(b"", user.password)
         except ConfigError:
             yield f"smtp.auth.user[{number}].password", "= (hidden) must be a line that `camalert hash-password` prints"
 

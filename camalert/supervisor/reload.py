@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from camalert.config.checks import listening
 from camalert.config.schema import Config
 from camalert.config.sources import LoadedConfig, Source, load, pack, unpack
@@ -32,13 +30,12 @@ from camalert.ipc import spawn
 from camalert.supervisor import plan, prerequisites
 from camalert.system import limits, ports, signals
 from camalert.system.instance import Instance
+from camalert.system.logs import log
 from camalert.system.ports import Listener
 
 VARIABLE = "CAMALERT_RELOAD"  # in the environment: the number of the file; it is no key of the configuration
 TRIAL_S = 240.0  # three engines on a slow board, with the detectors at work beside them
 ANSWER_BYTES = 1 << 20
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

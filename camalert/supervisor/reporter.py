@@ -11,8 +11,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
-
 from camalert import __version__
 from camalert.config import schema as config
 from camalert.errors import ProtocolError, StatusError
@@ -26,8 +24,7 @@ from camalert.supervisor.dispatch import NAMES_BEGIN, Dispatch
 from camalert.supervisor.lifecycle import RELOADING, Lifecycle, Phase
 from camalert.supervisor.stages import WRITER
 from camalert.system import sdnotify
-
-log = structlog.get_logger()
+from camalert.system.logs import log
 
 TURN_S = 2.0  # how often the status is updated; every second it took a tenth of the supervisor's time (measured)
 MAX_NOTES = 200  # that wait to be read

@@ -12,8 +12,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import structlog
-
 from camalert import __version__
 from camalert.config.schema import Config, Database, Log
 from camalert.config.sources import LoadedConfig, Source, find
@@ -29,6 +27,7 @@ from camalert.supervisor.processes import Run
 from camalert.supervisor.reload import Inheritance, Resources
 from camalert.supervisor.reporter import Reporter
 from camalert.system import confinement, firstlogin, limits, logs, networks, rights, sdnotify
+from camalert.system.logs import log
 from camalert.system.ports import Listener
 from camalert.system.signals import Signals
 
@@ -40,8 +39,6 @@ _LOGINS = {
     "users": "user and password as in [[smtp.auth.user]]",
     "none": "no user and password",
 }
-
-log = structlog.get_logger()
 
 
 def main(source: Source) -> int:

@@ -1,24 +1,25 @@
-"""The log of a process: structlog's chain, and where its lines go.
+"""The log of a process: events with their facts, and where their lines go.
 
 `configure` is the first thing every process calls, because a spawned child inherits no configuration. Under systemd an
 event is one entry of the journal with its facts as fields; on a terminal it is a line for a person; otherwise a line of
 JSON, written at once, so that the lines of several processes never mix.
 
-structlog imports asyncio, about 70 ms of a process's start (measured): a command that logs nothing leaves this module
-alone.
+structlog did no more for it than what `Log` does, and imports asyncio and others: 5 MB in each of eight processes, and
+70 ms of each one's start (measured).
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
-
-import structlog
-from structlog.types import EventDict, ExcInfo, WrappedLogger
+from typing import Any
 
 from camalert.config import schema as config
 from camalert.ratelimit import RateLimit
@@ -29,35 +30,89 @@ IDENTIFIER = "camalert"  # journalctl -t camalert
 # What one client can put into the log: a bad evening of a recorder with many cameras passes, a flood does not.
 PEER_LINES_BURST = 200
 PEER_LINES_PER_S = 2.0
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_LEVELS = {
+    "debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR,
+    "critical": logging.CRITICAL,
+}  # fmt: skip
 # Facts that journald adds itself.
 _JOURNAL_HAS = frozenset({"timestamp", "level"})
 
 Emit = Callable[[logline.Facts], None]
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
-def configure(log: config.Log, process: str) -> None:
+class Log:
+    """What a process says: an event is a name in snake_case, and facts that say more.
+
+    Until it is configured, as in a command, warnings and errors are text on stderr. Modules share the one instance, so
+    that configuring it again has an effect everywhere.
+    """
+
+    def __init__(self) -> None:
+        self._process = ""
+        self._least = logging.WARNING
+        self._emit: Emit = _emit_first
+        self._limit = RateLimit(per_second=PEER_LINES_PER_S, burst=PEER_LINES_BURST)
+
+    def configure(self, process: str, least: int, emit: Emit) -> None:
+        """Name the process, and say from which level of `logging` on its events go where."""
+        self._process, self._least, self._emit = process, least, emit
+
+    def debug(self, event: str, **facts: Any) -> None:
+        """Say what only a search for a defect needs."""
+        self._say("debug", event, facts)
+
+    def info(self, event: str, **facts: Any) -> None:
+        """Say what happened as it should."""
+        self._say("info", event, facts)
+
+    def warning(self, event: str, **facts: Any) -> None:
+        """Say what somebody may want to look at."""
+        self._say("warning", event, facts)
+
+    def error(self, event: str, **facts: Any) -> None:
+        """Say what somebody has to look at."""
+        self._say("error", event, facts)
+
+    def critical(self, event: str, **facts: Any) -> None:
+        """Say why the process ends."""
+        self._say("critical", event, facts)
+
+    def exception(self, event: str, **facts: Any) -> None:
+        """Say what went wrong, with the traceback of the exception that is being handled."""
+        self._say("error", event, {"exc_info": True, **facts})
+
+    def _say(self, level: str, event: str, facts: logline.Facts) -> None:
+        if _LEVELS[level] < self._least:
+            return
+        facts = {"event": event, **facts, "level": level}
+        if not self._admits(facts):
+            return
+        if trouble := facts.pop("exc_info", None):
+            facts["exception"] = _traceback(trouble)
+        stamp = datetime.now(UTC).isoformat().removesuffix("+00:00") + "Z"
+        self._emit(logline.clean({"process": self._process, **facts, "timestamp": stamp}))
+
+    def _admits(self, facts: logline.Facts) -> bool:
+        """Suppress what one peer causes too often; see `PEER_LINES_BURST`."""
+        if "peer" not in facts:
+            return True
+        admission = self._limit.admit((facts["event"], facts["peer"]), time.monotonic())
+        if admission.suppressed:
+            facts["suppressed"] = admission.suppressed
+        if admission.is_last:
+            facts["rate_limited"] = True
+        return admission.is_admitted
+
+
+def configure(settings: config.Log, process: str) -> None:
     """Set up the log of this process, its libraries' included.
 
     Args:
-        log: Level and format.
+        settings: Level and format.
         process: The name that each line carries, such as `smtp` or `detector-2`.
     """
-    sink = _Sink(_emitter(log.format))
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _PeerLimit(),
-            structlog.processors.format_exc_info,
-            _Finish(process),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[log.level]),
-        logger_factory=lambda *_names: sink,
-        # Each call looks the configuration up (2 us), so that configuring again has an effect everywhere.
-        cache_logger_on_first_use=False,
-    )
+    log.configure(process, _LEVELS[settings.level], _emitter(settings.format))
     _route_libraries()
     sys.excepthook = _log_crash
 
@@ -67,40 +122,22 @@ def is_under_systemd() -> bool:
     return is_journal(STDERR, os.environ.get("JOURNAL_STREAM", ""))
 
 
-class _PeerLimit:
-    """Suppress what one peer causes too often; see `PEER_LINES_BURST`."""
-
-    def __init__(self) -> None:
-        self._limit = RateLimit(per_second=PEER_LINES_PER_S, burst=PEER_LINES_BURST)
-
-    def __call__(self, _logger: WrappedLogger, _method: str, facts: EventDict) -> EventDict:
-        if "peer" not in facts:
-            return facts
-        admission = self._limit.admit((facts["event"], facts["peer"]), time.monotonic())
-        if not admission.is_admitted:
-            raise structlog.DropEvent
-        if admission.suppressed:
-            facts["suppressed"] = admission.suppressed
-        if admission.is_last:
-            facts["rate_limited"] = True
-        return facts
+def _traceback(trouble: BaseException | ExcInfo | bool) -> str:
+    """Return the traceback of an exception, or of the one that is being handled."""
+    if isinstance(trouble, BaseException):
+        error: BaseException | None = trouble
+    else:
+        error = trouble[1] if isinstance(trouble, tuple) else sys.exc_info()[1]
+    return "".join(traceback.format_exception(error)).rstrip("\n") if error else ""
 
 
-class _Finish:
-    """Name the process, make the facts safe to show, and hand them to the sink as its one argument."""
-
-    def __init__(self, process: str) -> None:
-        self._process = process
-
-    def __call__(self, _logger: WrappedLogger, _method: str, facts: EventDict) -> tuple[tuple[EventDict], EventDict]:
-        return (logline.clean({"process": self._process, **facts}),), {}
+def _emit_first(facts: logline.Facts) -> None:
+    _first()(facts)
 
 
-class _Sink:
-    """The logger that structlog wraps: every level goes to the same place."""
-
-    def __init__(self, emit: Emit) -> None:
-        self.debug = self.info = self.warning = self.error = self.critical = self.exception = emit
+@functools.cache
+def _first() -> Emit:
+    return _emitter("text")
 
 
 def _emitter(line_format: str) -> Emit:
@@ -147,13 +184,12 @@ class _Library(logging.Handler):
     """Turn the log records of libraries into events."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        facts: EventDict = {"library": record.name, "message": record.getMessage()}
+        facts: logline.Facts = {"library": record.name, "message": record.getMessage()}
         headers = getattr(getattr(record, "request", None), "META", None)
         if headers:  # Django's, of somebody's request: the limit for what one peer causes holds
             facts["peer"] = headers.get("REMOTE_ADDR", "")
         if record.exc_info:
             facts["exc_info"] = record.exc_info
-        log = structlog.get_logger()
         if record.levelno >= logging.ERROR:
             log.error("library_error", **facts)
         else:
@@ -172,7 +208,9 @@ def _route_libraries() -> None:
 def _log_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         return
-    exc_info: ExcInfo = (kind, error, trace)
-    structlog.get_logger().critical(
-        "process_crashed", message=f"unexpected {kind.__name__}: {error}", exc_info=exc_info
+    log.critical(
+        "process_crashed", message=f"unexpected {kind.__name__}: {error}", exc_info=error.with_traceback(trace)
     )
+
+
+log = Log()

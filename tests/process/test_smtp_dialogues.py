@@ -24,7 +24,7 @@ from testing.smtprig import SmtpRig
 from testing.waiting import until
 
 from camalert.config.schema import Auth, Config, Listen, Smtp, User
-from camalert.intake.smtp.auth import hash_password
+from camalert.intake.smtp.passwords import hash_password
 from camalert.ipc.messages import Ping
 from camalert.system.certificate import make_certificate
 

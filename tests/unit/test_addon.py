@@ -20,7 +20,7 @@ import tomli
 from camalert.config import targets
 from camalert.config.schema import Config
 from camalert.config.sources import Source, load
-from camalert.intake.smtp.auth import is_password
+from camalert.intake.smtp.passwords import is_password
 
 CHECKOUT = Path(__file__).parents[2]
 ADDON = CHECKOUT / "homeassistant"

@@ -41,9 +41,10 @@ ORDER = (
 # them: its numbers are values.)
 EFFECTS = frozenset(
     {
-        "aiosmtpd", "asyncio", "ctypes", "cv2", "fcntl", "getpass", "glob", "http", "imutils", "logging", "mmap",
+        "aiosmtpd", "asyncio", "camalert.system.logs", "ctypes", "cv2", "fcntl", "getpass", "glob", "http", "imutils",
+        "logging", "mmap",
         "multiprocessing", "openvino", "os", "random", "secrets", "select", "selectors", "shutil", "smtplib",
-        "socket", "sqlite3", "ssl", "structlog", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request",
+        "socket", "sqlite3", "ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request",
     }
 )  # fmt: skip
 # What a module may import all the same, for names only.
@@ -208,6 +209,7 @@ def test_module_keeps_the_house_rules(module: str) -> None:
     assert ast.get_docstring(_tree(module)), f"{module} has no docstring"
     assert MODULES[module].stem not in NAMES_THAT_SAY_NOTHING
     assert not _imports(module) & {"pickle", "marshal", "shelve"}, "nothing is ever unpickled"
+    assert "structlog" not in _imports(module), "camalert.system.logs has the log, without what structlog loads"
 
 
 @pytest.mark.parametrize(

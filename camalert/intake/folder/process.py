@@ -18,8 +18,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
-
 from camalert.decoding.kinds import HEAD_BYTES, kind_of
 from camalert.errors import CamalertError, Exit, ProtocolError
 from camalert.identity import FOLDER, Names
@@ -34,6 +32,7 @@ from camalert.ipc.child import Context
 from camalert.ipc.messages import NAMES_CHANGED, Held, Message, Noted, Ping, Pong, Ready, Stop, Store, StoreCode, Stored
 from camalert.ipc.records import MailRecord, NamesRecord
 from camalert.system.confinement import Confinement
+from camalert.system.logs import log
 
 BUSY_PAUSE_S = 5.0  # the database is locked: the files stay where they are
 FULL_PAUSE_S = 30.0
@@ -42,8 +41,6 @@ STRAYS_EVERY_S = 86_400.0
 MOST_LOGGED = 1000  # warnings that are remembered, to log each once
 MOST_CRASHES = 64  # files in the journal; beyond that the first is forgotten
 ID_BYTES = 16
-
-log = structlog.get_logger()
 
 
 def main(context: Context) -> Exit:

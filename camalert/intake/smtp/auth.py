@@ -1,8 +1,8 @@
-"""Logins of cameras: the AUTH exchange, who may log in, throttling of guesses, and hashed passwords.
+"""Logins of cameras: the AUTH exchange, who may log in, and throttling of guesses.
 
 Nothing that a client answers is ever logged, but for the name.
 
-Source: RFC 4954 (AUTH), RFC 4616 (PLAIN), RFC 7914 (scrypt); LOGIN has a draft only, draft-murchison-sasl-login.
+Source: RFC 4954 (AUTH), RFC 4616 (PLAIN); LOGIN has a draft only, draft-murchison-sasl-login.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import base64
 import binascii
 import contextlib
 import hashlib
-import hmac
 import os
 import time
 from collections import OrderedDict
@@ -20,8 +19,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from camalert.config.schema import Auth
-from camalert.errors import ConfigError
 from camalert.intake.mail.charsets import text_of
+from camalert.intake.smtp.passwords import is_password
 
 MAX_NAME_CHARACTERS = 80
 
@@ -36,14 +35,6 @@ FREE_TRIES = 10  # of one address, before each takes longer than the one before
 LONGEST_WAIT_S = 60.0  # no camera waits longer for an answer
 FORGOTTEN_S = 900.0  # an address that was quiet for so long begins anew
 MOST_ADDRESSES = 1024  # that are remembered; beyond that the one that was quiet the longest is forgotten
-
-# Cheap enough for a single-board computer, and dear enough that a stolen configuration gives no password away for free.
-_PREFIX = "scrypt"
-_COST = 4096  # N: 4 MiB with blocks of 8
-_BLOCK = 8
-_PARALLEL = 4
-_SALT_BYTES = 16
-_KEY_BYTES = 32
 
 Ask = Callable[[str], Awaitable[bytes]]
 
@@ -201,31 +192,3 @@ class Logins:
         """Return what a right login is remembered by; it says nothing of the password."""
         secret = b"\0".join((credentials.name.encode("utf-8", "replace"), stored.encode(), credentials.password))
         return hashlib.blake2b(secret, key=self._key, digest_size=16).digest()
-
-
-def hash_password(password: str) -> str:
-    """Hash a password for the configuration: `scrypt:N:r:p:salt:key`."""
-    salt = os.urandom(_SALT_BYTES)
-    key = _derive(password.encode(), salt, _COST, _BLOCK, _PARALLEL)
-    encoded = (base64.b64encode(part).decode() for part in (salt, key))
-    return ":".join((_PREFIX, str(_COST), str(_BLOCK), str(_PARALLEL), *encoded))
-
-
-def is_password(password: bytes, stored: str) -> bool:
-    """Tell whether a password is the one that was hashed; takes as long for a wrong one.
-
-    Raises: ConfigError when `stored` is not a line of `hash_password`.
-    """
-    try:
-        prefix, cost, block, parallel, salt, key = stored.split(":")
-        if prefix != _PREFIX:
-            raise ValueError
-        expected = base64.b64decode(key, validate=True)
-        found = _derive(password, base64.b64decode(salt, validate=True), int(cost), int(block), int(parallel))
-    except (ValueError, binascii.Error) as error:
-        raise ConfigError("smtp.auth.user.password is not a line that `camalert hash-password` prints") from error
-    return hmac.compare_digest(found, expected)
-
-
-def _derive(password: bytes, salt: bytes, cost: int, block: int, parallel: int) -> bytes:
-    return hashlib.scrypt(password, salt=salt, n=cost, r=block, p=parallel, maxmem=1 << 26, dklen=_KEY_BYTES)

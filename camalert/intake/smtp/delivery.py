@@ -14,8 +14,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
-import structlog
-
 from camalert.config.schema import Config
 from camalert.errors import ProtocolError
 from camalert.identity import Envelope, Names, place_of
@@ -29,6 +27,7 @@ from camalert.intake.smtp.readers.process import REASON_CHARACTERS, ReadingRecor
 from camalert.ipc.messages import NAMES_CHANGED, StoreCode
 from camalert.ipc.records import KEPT, RAW, MailRecord, NamesRecord, PictureRecord
 from camalert.ratelimit import RateLimit
+from camalert.system.logs import log
 
 DAY_S = 86_400.0
 # What a mail without a picture says, for the owner; an alarm's own lacks one.
@@ -41,8 +40,6 @@ _SAYS = {
     "storage fault": "a warning: something is wrong with its disk or card",
     "login warning": "a warning about a login",
 }
-
-log = structlog.get_logger()
 
 
 class MailBuffer:

@@ -15,12 +15,10 @@ import gc
 import os
 import signal
 
-import structlog
-
 from camalert.config.schema import Config
 from camalert.errors import ChannelClosed, ConfigError, Exit, ProtocolError
 from camalert.intake.notes import Notes
-from camalert.intake.smtp import auth, tls
+from camalert.intake.smtp import passwords, tls
 from camalert.intake.smtp.delivery import Delivery
 from camalert.intake.smtp.intakeslots import IntakeSlots
 from camalert.intake.smtp.readers.parent import Readers
@@ -31,12 +29,11 @@ from camalert.ipc.channel import POST_S
 from camalert.ipc.child import Context
 from camalert.ipc.messages import Held, Message, Noted, Ping, Pong, Ready, Stop, Stored
 from camalert.system import ports
+from camalert.system.logs import log
 
 BACKLOG = 256
 ACCEPT_TURNS = 8  # of the loop, from an accepted connection to its session: three (measured), and some to spare
 GARBAGE_THRESHOLDS = (700, 5, 2)  # Python's own are (700, 10, 10)
-
-log = structlog.get_logger()
 
 
 def main(context: Context) -> Exit:
@@ -198,4 +195,4 @@ def _check_passwords(config: Config) -> None:
     if config.smtp.auth.accept == "users" and not users:
         raise ConfigError('smtp.auth.accept = "users" needs at least one [[smtp.auth.user]]')
     for user in users:
-        auth.is_password(b"", user.password)
+        passwords.is_password(b"", user.password)

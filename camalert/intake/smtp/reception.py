@@ -12,8 +12,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import structlog
-
 from camalert.config.schema import Config
 from camalert.identity import Envelope
 from camalert.intake.notes import Notes
@@ -22,6 +20,7 @@ from camalert.intake.smtp.auth import Logins
 from camalert.intake.smtp.delivery import Delivery, MailBuffer
 from camalert.intake.smtp.limits import Places, Step, Transit, Wait
 from camalert.ratelimit import RateLimit
+from camalert.system.logs import log
 from camalert.system.networks import Network, is_allowed, own_networks
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ DAY_S = 86_400.0
 IDLE_S = 2.0  # a session that is silent for so long in a drain is sent away; a camera on weak Wi-Fi needs one
 ARRIVAL_S = 5.0  # and so is one that has not come to its mail by then
 OWN_NETWORKS_S = 30.0  # how long the machine's addresses are believed
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

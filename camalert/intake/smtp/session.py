@@ -12,8 +12,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-import structlog
-
 from camalert.identity import Envelope
 from camalert.intake.smtp import auth, diagnosis, replies
 from camalert.intake.smtp.connection import Connection, HandshakeFailed, Late, MailTooLarge, NoHeader, Over, SpokeTls
@@ -21,14 +19,13 @@ from camalert.intake.smtp.framing import LineTooLong
 from camalert.intake.smtp.limits import Step
 from camalert.intake.smtp.reception import ListenerRules, Pause, Reception
 from camalert.intake.smtp.syntax import is_http, parse_command, parse_recipients, parse_sender
+from camalert.system.logs import log
 
 MAX_RECIPIENTS = 100  # RFC 5321, section 4.5.3.1.8
 MAX_WRONG_COMMANDS = 20  # commands without meaning before the client is shut out
 MAX_WRONG_LOGINS = 3
 MOST_UNNAMED = 128  # connections of balancers that wait for their header; each has 5 s
 VERB_CHARACTERS = 8  # the longest command is STARTTLS
-
-log = structlog.get_logger()
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import structlog
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model, update_session_auth_hash, views
@@ -29,11 +28,10 @@ from camalert.review import languages, sessions
 from camalert.review.accounts.models import DEFAULT_DAYS, MAX_DAYS, issue, scopes_of
 from camalert.review.passwords import counts_tries, is_right_again, remember, was_right
 from camalert.system import firstlogin
+from camalert.system.logs import log
 
 MAX_TOKENS = 50
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-
-log = structlog.get_logger()
 
 
 class Login(views.LoginView):

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -36,8 +35,7 @@ from camalert.review.shots import Shot
 from camalert.review.views.known import objects_of, proposal_of
 from camalert.status import model as status
 from camalert.store import cameras
-
-log = structlog.get_logger()
+from camalert.system.logs import log
 
 PICTURES = 500  # that other settings are tried on
 EXAMPLES = 24  # pictures shown of those that go or come

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-API = "/api/"
+from camalert.system.logs import log
 
-log = structlog.get_logger()
+API = "/api/"
 
 
 def error_page(request: HttpRequest, status: int, title: str, message: str) -> HttpResponse:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
@@ -25,10 +24,9 @@ from camalert.review.settings import ALERTS
 from camalert.review.views.switches import read
 from camalert.store.rows import learned
 from camalert.store.rows.learned import Listed
+from camalert.system.logs import log
 
 MAX_CAMERAS = 24  # whose thresholds are looked at for one page; the others have theirs on their own
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

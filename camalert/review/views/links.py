@@ -10,7 +10,6 @@ import hashlib
 import time
 from dataclasses import dataclass
 
-import structlog
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
@@ -32,12 +31,11 @@ from camalert.review.settings import ALERTS
 from camalert.review.views.error_pages import error_page
 from camalert.review.views.switches import read
 from camalert.store.rows import switches
+from camalert.system.logs import log
 
 USED_KEPT = 2000
 INVALID = "This link is not valid, or its message is too old. Log in to switch messages on the page Visits."
 _wrong = RateLimit(per_second=1 / 5, burst=20)
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -30,6 +29,7 @@ from camalert.review.settings import ALERTS
 from camalert.review.views import camera as cameras
 from camalert.review.views import switches
 from camalert.store.rows import outbox as rows
+from camalert.system.logs import log
 
 RECENT = 20
 TEST_MESSAGE = "If you can read this, messages arrive here. Sent from the review site."
@@ -40,8 +40,6 @@ EVENTS = {
     "trouble": "camalert is in trouble", "well": "the trouble is over",
 }  # fmt: skip
 PRIORITIES = ("low", "normal", "high", "urgent")
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

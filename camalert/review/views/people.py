@@ -5,7 +5,6 @@ The guard asks for the password once more before it opens.
 
 from __future__ import annotations
 
-import structlog
 from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,13 +15,12 @@ from django.views.decorators.http import require_POST, require_safe
 from camalert.errors import CamalertError
 from camalert.review import logins, sessions
 from camalert.review.guard import must_own
+from camalert.system.logs import log
 
 MAX_PEOPLE = 200
 NAME_CHARS = 150
 OWNER, VIEWER = "owner", "viewer"
 DISABLE, ENABLE = "disable", "enable"
-
-log = structlog.get_logger()
 
 
 @require_safe

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -30,9 +29,7 @@ from camalert.review.views import api, files, visits
 from camalert.review.views.error_pages import error_page
 from camalert.review.views.links import may_try
 from camalert.system import networks
-
-log = structlog.get_logger()
-
+from camalert.system.logs import log
 
 # --- for who has the link --------------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import structlog
 from django.conf import settings
 from django.contrib import messages
 from django.db import DatabaseError, connections, transaction
@@ -31,14 +30,13 @@ from camalert.review.guard import must_own
 from camalert.review.selection import NAME_CHARS, Album, Selection
 from camalert.review.settings import ALERTS
 from camalert.store.rows import switches
+from camalert.system.logs import log
 from camalert.visits.policy import HOME, Switches
 
 Found = TypeVar("Found")
 MAX_SNOOZE_S = 30 * 86_400
 MAX_CAMERAS = 500
 _SECONDS = re.compile(r"[0-9]{1,7}")
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,6 @@ import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-import structlog
-
 from camalert.config import schema as config
 from camalert.errors import StoreError, StoreFull
 from camalert.store import filesystem
@@ -27,6 +25,7 @@ from camalert.store.rows.tables import timestamp_of
 from camalert.store.sqlite.database import Database
 from camalert.store.sqlite.opening import pragma
 from camalert.store.sqlite.wal import truncate
+from camalert.system.logs import log
 
 RESERVE_BYTES = 16_777_216  # as much as may be in the journal and has to be copied before anything can be freed
 RESERVE_AFTER_S = 60.0  # of life: who runs for a moment leaves nothing behind
@@ -37,8 +36,6 @@ SLACK_BYTES = 2_097_152  # for verdicts and for removing rows
 SLICE_PAGES = 32  # a slice is journaled, too, on a disk that has next to nothing
 AGAIN_S = 2.0  # after it was of no use; meanwhile mails are refused at once
 SAID_AGAIN_S = 60.0
-
-log = structlog.get_logger()
 
 
 class Space:

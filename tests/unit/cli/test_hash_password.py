@@ -7,7 +7,7 @@ import io
 import pytest
 
 from camalert.__main__ import main
-from camalert.intake.smtp.auth import is_password
+from camalert.intake.smtp.passwords import is_password
 
 
 def test_hash_password_prints_what_the_configuration_takes(

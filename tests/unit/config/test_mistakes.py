@@ -16,7 +16,7 @@ from camalert.config.build import keys_of
 from camalert.config.schema import Config
 from camalert.config.sources import LoadedConfig, Source, load
 from camalert.errors import ConfigError
-from camalert.intake.smtp.auth import hash_password
+from camalert.intake.smtp.passwords import hash_password
 from camalert.supervisor import plan, start
 from camalert.supervisor.prerequisites import mistakes, refuse_mistakes
 from camalert.supervisor.reload import load_config

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from testing.logged import captured
 
 from camalert.config.schema import Config
 from camalert.config.schema import Database as Settings
@@ -436,7 +436,7 @@ def test_rows_that_give_way_young_are_one_warning_a_day(made: list[KeptRows], tm
                 " WHERE alert_id = ?", (number, holder, time.time(), found.lastrowid),
             )  # fmt: skip
 
-    with structlog.testing.capture_logs() as logged:
+    with captured() as logged:
         for _ in range(3):
             kept.database.write(burst)
             kept.run()
@@ -462,7 +462,7 @@ def test_warning_of_young_rows_tells_who_lost_them_from_who_sends_the_most(
                 (number, holder, time.time(), "nobody" if number < 8 else "pending", found.lastrowid),
             )
 
-    with structlog.testing.capture_logs() as logged:
+    with captured() as logged:
         kept.database.write(mails)
         kept.run()
         kept.upkeep.slice(time.monotonic() + 61, time.time(), lambda: False)

@@ -8,8 +8,8 @@ from pathlib import Path
 from unittest.mock import create_autospec
 
 import pytest
-from structlog.testing import capture_logs
 from testing.childdouble import Child
+from testing.logged import captured
 
 from camalert.config.schema import Config, Detector
 from camalert.config.schema import Service as ServiceSettings
@@ -46,7 +46,7 @@ class Host:
 
     def turn(self) -> list[dict[str, object]]:
         """Let the supervisor do all that there is to do; return what it logged."""
-        with capture_logs() as lines:
+        with captured() as lines:
             while happened := self.supervisor._processes.wait(0.0):
                 for handle, name in happened:
                     handle(name)
@@ -82,7 +82,7 @@ def test_dead_child_that_said_ready_is_not_welcomed(host: Host) -> None:
     child.far.send(Ready(1))
     child.die()
     # The end is seen before the message: both wait, and the kernel tells in no order.
-    with capture_logs() as lines:
+    with captured() as lines:
         host.supervisor._on_exit("detector-1")
 
     assert not [line for line in lines if line["event"] == "child_ready"]
@@ -100,7 +100,7 @@ def test_child_that_crashes_instead_of_stopping_is_a_warning(host: Host) -> None
     for name in ("decoder-1", "detector-1"):
         host.children[name].die()
 
-    levels = {line["child"]: line["log_level"] for line in host.turn() if line["event"] == "child_exited"}
+    levels = {line["child"]: line["level"] for line in host.turn() if line["event"] == "child_exited"}
 
     assert levels == {"decoder-1": "warning", "detector-1": "info"}
 
@@ -123,7 +123,7 @@ def test_child_that_cannot_be_started_is_told_with_what_helps(
         raise OSError(number, "refused")
 
     monkeypatch.setattr(processes, "start", refuse)
-    with capture_logs() as lines:
+    with captured() as lines:
         host.supervisor._start("decoder-1")
 
     [line] = [line for line in lines if line["event"] == "child_not_started"]
@@ -225,7 +225,7 @@ def test_dropped_messages_are_counted_in_a_line(host: Host) -> None:
 
     host.supervisor._on_message("writer", Concluded(frame, 12345, 7))
     host.supervisor._on_message("detector-1", Detected(frame, 12345, Outcome.PERSON))
-    with capture_logs() as lines:
+    with captured() as lines:
         host.supervisor._check()
         host.supervisor._check()
 

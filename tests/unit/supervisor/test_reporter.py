@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
+from testing.logged import captured
 
 from camalert.config.schema import Config, Service
 from camalert.ipc.messages import NOTE_BYTES
@@ -30,7 +30,7 @@ NOTES = st.fixed_dictionaries(
 def test_any_note_is_taken_or_called_unreadable(tmp_path: Path, text: bytes) -> None:
     """A child that lies ends neither the supervisor nor makes a status that nobody can read."""
     reporter = Reporter(Config(service=Service(run_dir=str(tmp_path))), 0, 0)
-    with capture_logs():
+    with captured():
         reporter.note("decoder-1", text)
         reporter.database_usable()
 
@@ -43,7 +43,7 @@ def test_any_note_is_taken_or_called_unreadable(tmp_path: Path, text: bytes) -> 
 def test_note_nested_without_end_is_called_unreadable(tmp_path: Path) -> None:
     """A thousand brackets are more than the JSON reader's stack."""
     reporter = Reporter(Config(service=Service(run_dir=str(tmp_path))), 0, 0)
-    with capture_logs() as lines:
+    with captured() as lines:
         reporter.note("decoder-1", b"[" * NOTE_BYTES)
         reporter.database_usable()
 

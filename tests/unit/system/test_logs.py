@@ -20,11 +20,10 @@ from camalert.system import logsinks
 
 PROLOGUE = """
 import logging, sys, warnings
-import structlog
 from camalert.config import schema as config
 from camalert.system import logs
+from camalert.system.logs import log
 logs.configure(config.Log({arguments}), "smtp")
-log = structlog.get_logger()
 """
 
 
@@ -55,11 +54,37 @@ def test_logs_level_hides_what_is_below() -> None:
     assert [line["event"] for line in found] == ["b"]
 
 
-def test_logs_bound_facts_are_on_each_line() -> None:
-    """What is bound once for a mail appears on all of its lines."""
-    found = lines('structlog.contextvars.bind_contextvars(mail_id="7"); log.info("a"); log.info("b")')
+def test_logs_exception_comes_with_its_traceback() -> None:
+    """A defect that is caught leaves where it happened, and the level of an error."""
+    code = """
+try:
+    1 / 0
+except ZeroDivisionError as error:
+    log.exception("a")
+    log.warning("b", exc_info=error)
+"""
+    found = lines(code)
 
-    assert [line["mail_id"] for line in found] == ["7", "7"]
+    assert [(line["event"], line["level"]) for line in found] == [("a", "error"), ("b", "warning")]
+    assert all(line["exception"].endswith("ZeroDivisionError: division by zero") for line in found)
+    assert ", in <module>" in found[0]["exception"]
+
+
+def test_logs_before_they_are_configured_are_warnings_in_text() -> None:
+    """What a command runs into is for the person in front of it, and on stderr."""
+    code = 'from camalert.system.logs import log; log.info("a"); log.warning("disk_slow", ms=7)'
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=30, capture_output=True)
+
+    assert done.stdout == b""
+    assert done.stderr.decode().split()[1:] == ["warning", "disk_slow", "ms=7"]
+
+
+def test_logs_need_no_event_loop() -> None:
+    """Each of eight processes would pay for it; the libraries that logs are usually made with load one."""
+    code = "import sys, camalert.ipc.child; print(*sorted({'asyncio', 'ssl', 'structlog'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=30, capture_output=True)
+
+    assert done.stdout.split() == []
 
 
 def test_logs_libraries_and_warnings_are_events() -> None:

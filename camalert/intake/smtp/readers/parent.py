@@ -14,8 +14,6 @@ import signal
 import time
 from collections.abc import Callable
 
-import structlog
-
 from camalert.errors import ChannelClosed, ProtocolError
 from camalert.intake.smtp.limits import Turns
 from camalert.intake.smtp.readers.process import MIB, ReadingRecord, ReadRequest, limit_s
@@ -23,6 +21,7 @@ from camalert.ipc import child, needs, spawn
 from camalert.ipc.child import Context
 from camalert.ipc.messages import Message, Read, Ready, Stop, WasRead
 from camalert.system.limits import OomScore
+from camalert.system.logs import log
 
 TARGET = "camalert.intake.smtp.readers.process:main"
 READERS = 2  # the second one is started when the first keeps somebody waiting
@@ -39,8 +38,6 @@ MEMORY_BYTES = 128 * MIB  # what a reader may keep of what it has read before it
 ADDRESS_SPACE_BYTES = 256 * MIB
 COPIES = 6
 READER_OOM_SCORE = 400  # the kernel takes it before the smtp process
-
-log = structlog.get_logger()
 
 
 class ReaderExited(Exception):

@@ -18,8 +18,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
-import structlog
-
 from camalert.errors import Exit, ProtocolError, ReadingTooLong
 from camalert.identity import Envelope
 from camalert.intake.mail import pictures, reader
@@ -30,6 +28,7 @@ from camalert.intake.mail.rules import Rules
 from camalert.ipc.child import Context
 from camalert.ipc.messages import Message, Ping, Pong, Read, Ready, Stop, WasRead
 from camalert.ipc.records import RECORD_BYTES, MailRecord
+from camalert.system.logs import log
 
 MIB = 1 << 20
 # A mail as cameras send them takes 1 ms of this and 5 ms a MiB on a desk's processor, a board's is ten times slower.
@@ -41,8 +40,6 @@ REASON_CHARACTERS = 200
 MOST_REASONS = 10
 M_MMAP_THRESHOLD = -3
 LARGE_BLOCK_BYTES = 262_144
-
-log = structlog.get_logger()
 
 
 def limit_s(mail_bytes: int) -> float:

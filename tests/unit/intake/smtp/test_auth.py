@@ -22,9 +22,8 @@ from camalert.intake.smtp.auth import (
     Guesses,
     Logins,
     TooManyGuesses,
-    hash_password,
-    is_password,
 )
+from camalert.intake.smtp.passwords import hash_password, is_password
 
 SECRET = b"\0cam\0secret"
 

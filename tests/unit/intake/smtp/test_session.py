@@ -6,8 +6,8 @@ import asyncio
 from typing import Any, cast
 
 import pytest
-from structlog.testing import capture_logs
 from testing.clientdouble import ClientDouble, say
+from testing.logged import captured
 
 from camalert.config.schema import Config, Intake, Smtp
 from camalert.identity import Envelope
@@ -105,11 +105,11 @@ def test_session_with_a_mail_is_no_problem() -> None:
 
 def test_defect_of_ours_ends_one_session_with_a_reply_and_a_traceback() -> None:
     """The client is told to try again; the process goes on."""
-    with capture_logs() as logs:
+    with captured() as logs:
         heard, _ = _serve(MAIL, _Delivery(is_broken=True))
 
     assert heard[-1] == replies.INTERNAL_ERROR
-    assert [(log["event"], log["peer"]) for log in logs if log["log_level"] == "error"] == [("session_crashed", PEER)]
+    assert [(log["event"], log["peer"]) for log in logs if log["level"] == "error"] == [("session_crashed", PEER)]
 
 
 @pytest.mark.parametrize(
