@@ -14,16 +14,18 @@ from camalert.config.build import shown
 from camalert.config.schema import Config
 
 # One core, half a gigabyte: OpenCV runs the network in 65 MB less than OpenVINO and more slowly, one picture at a time
-# is examined in one pass, its network leaves memory between alarms, and the pool holds two of them and no giant mails.
+# is examined in one pass, its network leaves memory between alarms, the pool holds two of them and no giant mails, and
+# the site runs no image library beside it.
 SMALL: Mapping[tuple[str, str], Any] = {
     ("detector", "engine"): "opencv",
     ("detector", "processes"): 1,
     ("detector", "effort"): "fast",
-    ("detector", "rest_seconds"): 120.0,
+    ("detector", "rest_seconds"): 30.0,
     ("decode", "processes"): 1,
     ("pool", "frame_slots"): 2,
     ("pool", "intake_slots"): 2,
     ("intake", "max_mail_bytes"): 10_485_760,
+    ("review", "thumbnails"): 0,
 }
 PROFILES: Mapping[str, Mapping[tuple[str, str], Any]] = {"normal": {}, "small": SMALL}
 

@@ -479,7 +479,7 @@ class Review:
     address: str = key("", check=check_address)  # where people find it; "": this machine's address
     data_dir: str = key("var/review", path=True)
     session_days: float = key(30.0, low=0.01, high=400, unit="days")
-    thumbnails: int = key(20_000, low=100, high=10_000_000, unit="rows")
+    thumbnails: int = key(20_000, low=0, high=10_000_000, unit="rows")  # 0: none, and no process that makes them
     nightly_copies: int = key(1, low=0, high=365)  # of database and site settings; 0: none are made at night
     admin: bool = key(False)  # Django's pages for the two tables, /admin/
 

@@ -36,6 +36,7 @@ KNOWN_RULES = (Rule.KNOWN, Rule.STATIC)
 ADJUSTABLE = frozenset({Rule.BELOW_THRESHOLD, Rule.SMALL, Rule.LARGE, Rule.IGNORED, Rule.UNWATCHED})
 UNCOUNTED_SCORE = 0.2  # no threshold below is of use
 UNCOUNTED_MOST = 8
+PAUSE_S = 2.0  # without a picture, and what the last ones took besides the network goes back to the system
 
 
 def main(context: Context) -> int:
@@ -69,7 +70,7 @@ def main(context: Context) -> int:
                 rested.worked(time.monotonic())
             case Ping(number):
                 channel.send(Pong(number))
-                if rested.may_rest(time.monotonic()):
+                if rested.may_give_back(time.monotonic()):
                     _give_memory_back()
             case Stop():
                 return Exit.OK
@@ -90,6 +91,7 @@ class Rested:
     def __init__(self, examiner: Examiner, load: Callable[[], Examiner], rest_s: float, now: float) -> None:
         self._examiner: Examiner | None = examiner
         self._load, self._rest_s, self._worked_at = load, rest_s, now
+        self._has_worked = True  # since memory was given back last; loading was work
 
     def awake(self) -> Examiner:
         """Return the examiner."""
@@ -99,13 +101,17 @@ class Rested:
     def worked(self, now: float) -> None:
         """Note the end of a picture."""
         self._worked_at = now
+        self._has_worked = True
 
-    def may_rest(self, now: float) -> bool:
-        """Drop the examiner if it is time; tell whether it was dropped now."""
-        if self._examiner is None or not self._rest_s or now - self._worked_at < self._rest_s:
-            return False
-        self._examiner = None
-        return True
+    def may_give_back(self, now: float) -> bool:
+        """Drop the examiner if it is time; tell whether memory became free, by that or by the end of a busy time."""
+        idle_s = now - self._worked_at
+        is_dropped = self._examiner is not None and 0 < self._rest_s <= idle_s
+        if is_dropped:
+            self._examiner = None
+        is_over = self._has_worked and idle_s >= PAUSE_S
+        self._has_worked = self._has_worked and not is_over
+        return is_dropped or is_over
 
 
 def _give_memory_back() -> None:

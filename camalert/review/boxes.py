@@ -83,6 +83,12 @@ def around(boxes: Sequence[Box], width_px: float, height_px: float) -> Part | No
     return Part(x, min(max(0.0, y), height_px - high), wide, high)
 
 
+def middle(width_px: float, height_px: float) -> Part:
+    """Return the part of a whole picture that the shape of a list's pictures leaves of it, cut by the browser."""
+    wide, high = min(width_px, height_px * SHAPE), min(height_px, width_px / SHAPE)
+    return Part((width_px - wide) / 2, (height_px - high) / 2, wide, high)
+
+
 def _is_inside(box: Box, width_px: float, height_px: float) -> bool:
     # Written so that a NaN is outside.
     return (

@@ -14,18 +14,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
 from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
 from camalert import identity
 from camalert.config import objects
 from camalert.review.alerts.models import FACTS, REVIEWED, TO_REVIEW, Pending, SeenCamera
-from camalert.review.boxes import Box, Part, around, read
+from camalert.review.boxes import Box, Part, around, middle, read
 from camalert.review.formats import long_day
 from camalert.review.selection import ANY_MARK, UNNAMED, Album, Cursor, Selection
 
 PAGE_ROWS = 40  # with more, a first page would be beyond 60 kB before its pictures
 EVENT_GAP_S = 60.0
+
+
+def part_of(boxes: Sequence[Box], width_px: int, height_px: int) -> Part | None:
+    """Return the part of a picture that a list shows around its boxes: all of it where no thumbnails are made."""
+    if width_px <= 0 or height_px <= 0:
+        return None
+    part = around(boxes, width_px, height_px)
+    return middle(width_px, height_px) if part and not settings.CAMALERT.review.thumbnails else part
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +63,8 @@ class Shot:
     @property
     def part(self) -> Part | None:
         """Return the part of the picture that a list shows, None for all of it."""
-        is_known = self.outcome == "person" and self.alert_id is not None and self.width_px > 0 and self.height_px > 0
-        return around(self.boxes, self.width_px, self.height_px) if is_known else None
+        is_known = self.outcome == "person" and self.alert_id is not None
+        return part_of(self.boxes, self.width_px, self.height_px) if is_known else None
 
     @property
     def light(self) -> str:

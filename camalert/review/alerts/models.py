@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models.expressions import RawSQL
 
@@ -261,6 +262,11 @@ class Clip(models.Model):
     def is_played(self) -> bool:
         """Tell whether browsers play it."""
         return self.kind in PLAYED
+
+    @property
+    def is_previewed(self) -> bool:
+        """Tell whether the site makes a moving preview of it."""
+        return bool(settings.CAMALERT.review.thumbnails)
 
 
 KNOWN_MAILS = 20  # as for the service: a camera that sent so many is not an invented name

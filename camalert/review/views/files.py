@@ -93,6 +93,8 @@ def clip_preview(_request: HttpRequest, clip_id: int) -> HttpResponse:
 
 def _small(kind: Thumbnail, row_id: int) -> HttpResponse:
     """Return a thumbnail, or a drawing that says that there is none."""
+    if not settings.CAMALERT.review.thumbnails:
+        return _whole(kind, row_id)
     try:
         small = (previews() if kind is Thumbnail.CLIP else thumbnails()).get(kind, row_id)
     except NotYet:
@@ -100,11 +102,29 @@ def _small(kind: Thumbnail, row_id: int) -> HttpResponse:
     if small is None:
         raise Http404("This picture no longer exists.")
     if not small:
-        return HttpResponse(status=302, headers={"Location": static("review/no-picture.svg"), "Cache-Control": KEPT})
+        return _no_picture()
     response = HttpResponse(small, content_type="image/webp" if kind is Thumbnail.CLIP else "image/jpeg")
     response.headers["Content-Security-Policy"] = PICTURE_POLICY
     response.headers["Cache-Control"] = KEPT
     return response
+
+
+def _whole(kind: Thumbnail, row_id: int) -> HttpResponse:
+    """Return the picture that a thumbnail would be made of: the browser makes it small."""
+    found = None if kind is Thumbnail.CLIP else kind.load(row_id)
+    if found is None:
+        raise Http404("This picture no longer exists.")
+    shown = picture_kind(found[0])
+    if not shown.is_shown:
+        return _no_picture()
+    response = HttpResponse(found[0], content_type=shown.content_type)
+    response.headers["Content-Security-Policy"] = PICTURE_POLICY
+    response.headers["Cache-Control"] = KEPT
+    return response
+
+
+def _no_picture() -> HttpResponse:
+    return HttpResponse(status=302, headers={"Location": static("review/no-picture.svg"), "Cache-Control": KEPT})
 
 
 def _being_made() -> HttpResponse:

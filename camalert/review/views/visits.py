@@ -21,12 +21,12 @@ from camalert.config import objects
 from camalert.config.objects import PERSON
 from camalert.review import changes, shots
 from camalert.review.alerts.models import IS_OPEN, TO_REVIEW, AlertFacts, Clip, SeenCamera, Told, Visit
-from camalert.review.boxes import Box, Part, around, read
+from camalert.review.boxes import Box, Part, read
 from camalert.review.formats import local_time, many, span
 from camalert.review.guard import must_own
 from camalert.review.selection import MARKS, MAX_ID, NOT_A_PERSON, Album, Selection, parse_ids
 from camalert.review.sharing import listing
-from camalert.review.shots import Day, Shot, visit_conditions
+from camalert.review.shots import Day, Shot, part_of, visit_conditions
 from camalert.review.views import api, grid, switches
 
 PAGE_VISITS = 40
@@ -96,8 +96,7 @@ class Card:
     @property
     def part(self) -> Part | None:
         """Return the part of the best picture that a list shows, None for all of it."""
-        is_known = self.width_px > 0 and self.height_px > 0
-        return around(self.boxes, self.width_px, self.height_px) if is_known else None
+        return part_of(self.boxes, self.width_px, self.height_px)
 
     @property
     def text(self) -> str:

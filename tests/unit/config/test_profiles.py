@@ -22,6 +22,7 @@ def test_profile_small_fits_a_board_of_half_a_gigabyte() -> None:
     assert shape.layout.size_bytes < 56 * MIB
     assert (loaded.config.detector.engine, loaded.config.detector.effort) == ("opencv", "fast")
     assert loaded.config.detector.rest_seconds > 0
+    assert loaded.config.review.thumbnails == 0
     assert 'service.profile = "small" sets detector.effort = "fast"' in loaded.notices
 
 

@@ -75,9 +75,10 @@ def test_detector_rests_when_no_picture_comes_for_long():
     rested, loaded = _rested(120.0)
     first = rested.awake()
 
-    assert not rested.may_rest(219.9)
-    assert rested.may_rest(220.0)
-    assert not rested.may_rest(500.0)
+    assert rested.may_give_back(150.0)  # what the start took besides the network
+    assert not rested.may_give_back(219.9)
+    assert rested.may_give_back(220.0)
+    assert not rested.may_give_back(500.0)
     assert loaded == []
 
     second = rested.awake()
@@ -85,8 +86,11 @@ def test_detector_rests_when_no_picture_comes_for_long():
     assert loaded == [second]
     assert second is not first
     assert rested.awake() is second
-    assert not rested.may_rest(619.9)
-    assert rested.may_rest(620.0)
+    assert rested.may_give_back(550.0)
+    assert not rested.may_give_back(619.9)
+    assert rested.awake() is second
+    assert rested.may_give_back(620.0)
+    assert rested.awake() is not second
 
 
 def test_detector_that_works_does_not_rest():
@@ -94,18 +98,25 @@ def test_detector_that_works_does_not_rest():
     rested, loaded = _rested(120.0)
 
     for now in range(100, 2000, 100):
-        assert not rested.may_rest(now)
-        rested.awake()
+        assert rested.awake()
         rested.worked(now)
+        rested.may_give_back(now + 99)
 
     assert loaded == []
 
 
-def test_detector_without_that_setting_never_rests():
-    """A normal machine has the memory."""
-    rested, _ = _rested(0.0)
+def test_detector_gives_memory_back_once_after_a_busy_time():
+    """Not between two pictures, where the next one would only ask for it again; and not with every ping."""
+    rested, loaded = _rested(0.0)
 
-    assert not rested.may_rest(1e9)
+    rested.worked(1000.0)
+    assert not rested.may_give_back(1001.0)
+    rested.worked(1001.5)
+    assert not rested.may_give_back(1003.0)
+    assert rested.may_give_back(1004.0)
+    assert not rested.may_give_back(1e9)
+    rested.awake()
+    assert loaded == []  # a normal machine has the memory for the network
 
 
 def test_what_a_resting_detector_had_is_free(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camalert.review.boxes import LEAST, SHAPE, Box, around, read
+from camalert.review.boxes import LEAST, SHAPE, Box, Part, around, middle, read
 
 SIDES = st.integers(1, 8000)
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
@@ -60,3 +60,12 @@ def test_boxes_are_read_up_to_a_bound() -> None:
     found = read(json.dumps([person] * 1000))
     assert len(found) == 50
     assert found[0].percent == 99
+
+
+@pytest.mark.parametrize(
+    ("width_px", "height_px", "part"),
+    [(1920, 1080, Part(96, 0, 1728, 1080)), (640, 480, Part(0, 40, 640, 400)), (1600, 1000, Part(0, 0, 1600, 1000))],
+)
+def test_middle_is_what_a_browser_shows_of_a_whole_picture(width_px: int, height_px: int, part: Part) -> None:
+    """`object-fit: cover` cuts both ends of the longer side, and the boxes are drawn over what is left."""
+    assert middle(width_px, height_px) == part
