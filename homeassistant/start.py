@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from camalert.intake.smtp.auth import hash_password
+from camalert.intake.smtp.passwords import hash_password
 
 UID = GID = 10_001  # as in the Containerfile
 GATEWAY = "172.30.32.2"
