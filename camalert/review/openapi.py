@@ -185,7 +185,9 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "api-visits-change": Operation(
         "Mark all pictures of visits as reviewed, or flag them as wrong", _POST, errors=_WRONG,
-        answer=_record({"changed": _number("Visits that exist."), "pictures": _list_of(_ID)}),
+        answer=_record({
+            "changed": _number("Visits that exist."), "pictures": _list_of(_ID), "undo": _list_of(_ANYTHING),
+        }),
         body=_record({"ids": _IDS}, {"reviewed": {"type": "boolean"}, "mark": {"enum": [*MARKS, None]}})
         | {"anyOf": [{"required": ["reviewed"]}, {"required": ["mark"]}]},
     ),

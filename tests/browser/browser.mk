@@ -5,7 +5,7 @@ AXE_VERSION := 4.10.3
 AXE_SHA512 := Xm7bpRXnDSX2YE2YFfBk2FnF0ep6tmG7xPh8iHee8MIcrgq762Nkce856dYtJYLkuIoYZvGfTs/PbZhideTcEg==
 AXE := build/axe/$(AXE_VERSION)/axe.min.js
 
-.PHONY: test-browser axe-if-possible
+.PHONY: test-browser test-firefox axe-if-possible
 
 # `make test` runs these tests too, where Chromium is there, and looks for barriers where npm is.
 test: | axe-if-possible
@@ -18,6 +18,11 @@ test-browser: $(DEVELOPMENT) $(AXE) ## the review site in Chromium; screenshots 
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
 	    { echo "this needs: sudo apt-get install chromium chromium-driver"; exit 1; }
 	@$(VENV)/bin/python -m pytest tests/browser
+
+test-firefox: $(DEVELOPMENT) ## the main flows of the review site in Firefox
+	@command -v firefox-esr >/dev/null || command -v firefox >/dev/null || \
+	    { echo "this needs: sudo apt-get install firefox-esr"; exit 1; }
+	@$(VENV)/bin/python -m pytest tests/browser/test_firefox.py
 
 $(AXE):
 	@mkdir -p $(@D)

@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         missing.append(str(error.name))
     if missing:
         for item in items:
-            if Path(__file__).parent in item.path.parents:
+            if Path(__file__).parent in item.path.parents and "firefox" not in item.fixturenames:
                 item.add_marker(pytest.mark.skip(reason=f"`make test-browser` installs {', '.join(missing)}"))
 
 

@@ -473,6 +473,14 @@ def test_visit_is_changed_with_all_of_its_pictures(site: Site) -> None:
     marks = "SELECT DISTINCT mark FROM camalert_detect WHERE camera = 'Porch'"
     assert site.query(marks) == [("not a person",)]
     assert to_review() == before - 1
+
+    visitor.send("/api/v1/alarms/change/", {"ids": alerts[:1], "mark": "missed a person"})
+    again = visitor.send("/api/v1/visits/change/", {**own, "mark": "not a person"}).json()
+    for body in again["undo"]:
+        assert visitor.send("/api/v1/alarms/change/", body).status == 200
+    was = site.query("SELECT mark, count(*) FROM camalert_alert WHERE camera = 'Porch' GROUP BY mark ORDER BY mark")
+    assert was == [("missed a person", 1), ("not a person", 2)]  # what a mark replaced is there again
+
     gone = visitor.send("/api/v1/visits/delete/", own).json()
     assert (gone["deleted"], gone["pictures"]) == (1, 3)
     assert visitor.get(f"/visits/{visit['id']}/").status == 404

@@ -27,7 +27,7 @@ from camalert.review import line
 from camalert.review.alerts.models import SeenCamera
 from camalert.review.formats import local_time
 from camalert.review.guard import must_own
-from camalert.review.selection import NAME_CHARS, Album, Selection
+from camalert.review.selection import NAME_CHARS, Selection
 from camalert.review.settings import ALERTS
 from camalert.store.rows import switches
 from camalert.system.logs import log
@@ -85,7 +85,7 @@ def exceptions() -> list[Shown]:
 def change(request: HttpRequest) -> HttpResponse:
     """Switch something from a page, and go back to that page."""
     must_own(request)
-    selection = Selection.parse(Album.PEOPLE, request.GET)
+    selection = Selection.inbox(request.GET)
     camera = request.POST.get("camera", "")[:NAME_CHARS]
     try:
         _put(request, {name: request.POST.get(name, "") for name in ("kind", "value", "seconds")} | {"camera": camera})

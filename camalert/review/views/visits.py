@@ -433,7 +433,10 @@ def row(_request: HttpRequest, visit_id: int) -> HttpResponse:
 
 @require_POST
 def change(request: HttpRequest) -> HttpResponse:
-    """Set `reviewed` or `mark` of all pictures of the visits `ids`; `pictures` are those that look different now."""
+    """Set `reviewed` or `mark` of all pictures of the visits `ids`.
+
+    `pictures` are those that look different now, and `undo` are the requests that make each what it was.
+    """
     asked = api.asked(request)
     ids = api.ids(asked)
     if ids is None or not ({"reviewed", "mark"} & asked.keys()):
@@ -444,18 +447,24 @@ def change(request: HttpRequest) -> HttpResponse:
         return api.bad("reviewed must be true or false")
     user = request.user.get_username()
     pictures = changes.pictures_of(ids)
-    changed = _differing(pictures, asked)
+    before = _differing(pictures, asked)
+    changed = [picture for pictures in before.values() for picture in pictures]
     if "mark" in asked:
         changes.set_mark(Album.ALARMS, pictures, asked["mark"], user)
     if "reviewed" in asked:
         changes.set_reviewed(Album.ALARMS, changed, is_reviewed=asked["reviewed"], user=user)
     count = Visit.objects.filter(pk__in=ids).aggregate(count=Count("pk"))["count"]
-    return JsonResponse({"changed": count, "pictures": changed, "to_review": counted(to_review())})
+    undo = [
+        {"ids": pictures[start : start + api.MAX_IDS], "mark": mark, "reviewed": was_reviewed}
+        for (mark, was_reviewed), pictures in before.items()
+        for start in range(0, len(pictures), api.MAX_IDS)
+    ]
+    return JsonResponse({"changed": count, "pictures": changed, "undo": undo, "to_review": counted(to_review())})
 
 
-def _differing(pictures: Sequence[int], asked: dict[str, Any]) -> list[int]:
-    """Return the pictures that a change concerns: those that are not yet as they are asked to be."""
-    found: list[int] = []
+def _differing(pictures: Sequence[int], asked: dict[str, Any]) -> dict[tuple[str | None, bool], list[int]]:
+    """Return the pictures that are not yet as they are asked to be, by what they are: mark, and whether reviewed."""
+    found: dict[tuple[str | None, bool], list[int]] = {}
     for start in range(0, len(pictures), 500):
         facts = AlertFacts.objects.filter(pk__in=pictures[start : start + 500])
         other = Q(pk__in=())
@@ -463,7 +472,8 @@ def _differing(pictures: Sequence[int], asked: dict[str, Any]) -> list[int]:
             other |= Q(reviewed_utc__isnull=asked["reviewed"])
         if "mark" in asked:
             other |= ~Q(mark=asked["mark"]) | Q(mark__isnull=True) if asked["mark"] else Q(mark__isnull=False)
-        found += facts.filter(other).values_list("pk", flat=True)
+        for picture, mark, reviewed_utc in facts.filter(other).values_list("pk", "mark", "reviewed_utc"):
+            found.setdefault((mark or None, reviewed_utc is not None), []).append(picture)
     return found
 
 

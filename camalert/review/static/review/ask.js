@@ -143,7 +143,7 @@ export const toast = (text, undo = null) => tell(text, "success", undo);
 /** Do something that may fail, and show why it failed. */
 export const attempt = (work) => work.catch((error) => tell(error.message, "error"));
 
-/** Let the next page say it; `undo`, an address and a body, reverts it. */
+/** Let the next page say it; `undo`, an address and a body or several, reverts it. */
 export function tellThere(message, undo = null) {
   try { sessionStorage.setItem("camalert-told", JSON.stringify({ message, undo })); } catch { /* then unsaid */ }
 }
@@ -152,7 +152,10 @@ const told = [...document.querySelectorAll("#messages .message")];
 try {
   const { message, undo } = JSON.parse(sessionStorage.getItem("camalert-told") ?? "{}");
   sessionStorage.removeItem("camalert-told");
-  if (message) tell(message, "success", undo && (async () => { await send(undo.url, undo.body); location.reload(); }));
+  if (message) tell(message, "success", undo && (async () => {
+    for (const body of undo.bodies ?? [undo.body]) await send(undo.url, body);
+    location.reload();
+  }));
 } catch { /* nothing was left to say */ }
 if (told.length) {
   const isError = told.some((line) => line.classList.contains("error"));

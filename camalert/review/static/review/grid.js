@@ -158,9 +158,8 @@ async function change(some, values) {
   showReviewed(ids, isReviewed);
   if (!LEAVES && isReviewed) goOn(some);
   return async () => {
-    if (answer.pictures) { // a visit: only those of its pictures that were changed
-      const back = "mark" in values ? { mark: null, reviewed: before.every((each) => each.isDone) } : { reviewed: !values.reviewed };
-      if (answer.pictures.length) await send(days.dataset.pictures, { ids: answer.pictures, ...back });
+    if (answer.undo) { // a visit: only those of its pictures that were changed, each to what it was
+      for (const body of answer.undo) await send(days.dataset.pictures, body);
     } else {
       for (const mark of "mark" in values ? new Set(before.map((each) => each.mark)) : []) {
         await send(days.dataset.change, { ids: before.filter((each) => each.mark === mark).map((each) => each.id), mark: mark || null });

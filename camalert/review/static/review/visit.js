@@ -15,20 +15,23 @@ function goOn(message, undo) {
   location.assign(next ? next.href : document.getElementById("back").href);
 }
 
+/** Change its pictures; resolves to what reverts it, each picture to what it was, null where nothing was changed. */
+async function change(values) {
+  const { undo } = await send(visit.dataset.change, { ids: [id], ...values });
+  return undo.length ? { url: visit.dataset.pictures, bodies: undo } : null;
+}
+
 async function review() {
   const wanted = !isReviewed();
-  const { pictures } = await send(visit.dataset.change, { ids: [id], reviewed: wanted });
-  const undo = { url: visit.dataset.pictures, body: { ids: pictures, reviewed: !wanted } };
+  const undo = await change({ reviewed: wanted });
   const message = `${visit.dataset.name}: marked as ${wanted ? "reviewed" : "unreviewed"}.`;
-  if (wanted) goOn(message, pictures.length ? undo : null);
-  else { tellThere(message, pictures.length ? undo : null); location.reload(); }
+  if (wanted) goOn(message, undo);
+  else { tellThere(message, undo); location.reload(); }
 }
 
 async function flag(mark) {
-  const wasReviewed = isReviewed();
-  const { pictures } = await send(visit.dataset.change, { ids: [id], mark });
-  const undo = { url: visit.dataset.pictures, body: { ids: pictures, mark: null, reviewed: wasReviewed } };
-  goOn(`${visit.dataset.name}: flagged, ${mark}.`, pictures.length ? undo : null);
+  const undo = await change({ mark });
+  goOn(`${visit.dataset.name}: flagged, ${mark}.`, undo);
 }
 
 async function remove() {
