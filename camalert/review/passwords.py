@@ -27,6 +27,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import ScryptPasswordHasher
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
 
 from camalert.ratelimit import RateLimit
 from camalert.review.accounts.models import GoodLogin
@@ -45,6 +47,7 @@ DIGESTS_AT_ONCE = 2
 DEVICE_COOKIE = "camalert_device"  # says that somebody logged in with this browser; opens nothing
 DEVICE_DAYS = 180
 ADDRESS_DAYS = 30
+TYPED_CHARS = 300  # of a name or an address that the form is given back
 AGAIN_S = 600.0  # how long a password asked for once more holds
 _SALT = "camalert.review.device"
 _TOO_MANY = "There were too many wrong passwords from this address. Wait a minute, then try again."
@@ -143,7 +146,13 @@ def _takes(places: contextlib.ExitStack, free: threading.BoundedSemaphore) -> bo
 
 def _refusal(request: HttpRequest, again_s: float, message: str) -> HttpResponse:
     log.warning("review_login_throttled", peer=request.META["REMOTE_ADDR"])
-    response = error_page(request, 429, "Too many tries", message)
+    title = gettext("Too many tries")
+    if request.resolver_match is not None and request.resolver_match.url_name == "login":
+        typed = {name: request.POST.get(name, "")[:TYPED_CHARS] for name in ("username", "next")}
+        context = {"name": typed["username"], "next": typed["next"], "wait_s": int(again_s), "has_users": True}
+        response = render(request, "review/login.html", context | {"title": title, "refusal": message}, status=429)
+    else:
+        response = error_page(request, 429, title, message)
     response.headers["Retry-After"] = str(int(again_s))
     return response
 

@@ -35,6 +35,8 @@ PREFERENCES = {
     "services.settings.server": "data:,",
     "toolkit.telemetry.enabled": False,
 }
+# Thumbnails that are being made, and the icon of a page that is left while Firefox fetches it.
+UNHEARD = ("/thumbnail", "/preview", "A ServiceWorker intercepted the request")
 KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "Tab": "\ue004", "ArrowRight": "\ue014", "ArrowLeft": "\ue012"}
 
 
@@ -163,7 +165,7 @@ class Firefox:
 
     def complaints(self) -> list[str]:
         """Return what the browser complained about: errors of scripts, refused files, broken policies."""
-        return [words for words in self._complaints if "/thumbnail" not in words and "/preview" not in words]
+        return [words for words in self._complaints if not any(word in words for word in UNHEARD)]
 
 
 def _address(profile: Path) -> str:

@@ -14,11 +14,12 @@ from camalert.config import objects
 from camalert.review import shots
 from camalert.review.alerts.models import FACTS, AlertFacts, Clip, Mail, Visit
 from camalert.review.boxes import Box, read
-from camalert.review.formats import local_time
+from camalert.review.formats import local_time, span
 from camalert.review.selection import MISSED, NOT_A_PERSON, UNNAMED, Album, Selection
 from camalert.review.shots import EVENT_GAP_S, Shot, seconds
 from camalert.review.views import visits
 
+APART_S = 300.0  # a mail may come some minutes late; beyond them the camera's clock is off
 AROUND = 12  # pictures before and after it that are searched for its event
 
 
@@ -62,6 +63,22 @@ class Alarm:
     def taken(self) -> str:
         """Return when the picture was taken by the camera's clock."""
         return local_time(self.facts.taken_utc) or (self.mail.camera_time if self.mail else "")
+
+    @property
+    def late(self) -> str:
+        """Return how long before its receipt it was taken, by the camera's clock; "" where nobody would mind."""
+        return self._apart(1)
+
+    @property
+    def early(self) -> str:
+        """Return how long after its receipt it was taken, by the camera's clock; "" where nobody would mind."""
+        return self._apart(-1)
+
+    def _apart(self, direction: int) -> str:
+        if self.facts.taken_utc is None or self.facts.received_utc is None:
+            return ""
+        apart_s = direction * (self.facts.received_utc - self.facts.taken_utc)
+        return span(apart_s) if apart_s >= APART_S else ""
 
 
 def find(album: Album, row_id: int) -> Alarm | None:

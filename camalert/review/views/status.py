@@ -13,10 +13,12 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from camalert.errors import StatusError
 from camalert.notify import outbox
+from camalert.review import figures, tally
 from camalert.review.views import switches, visits
 from camalert.status import model as status
 from camalert.status.text import health
@@ -25,13 +27,13 @@ from camalert.status.text import health
 @require_safe
 def show(request: HttpRequest) -> HttpResponse:
     """Show the page."""
-    return render(request, "review/status.html", _facts())
+    return render(request, "review/status.html", _facts() | _keeping())
 
 
 @require_safe
 def live(request: HttpRequest) -> HttpResponse:
     """Return the part of the page that changes."""
-    return render(request, "review/_status.html", _facts())
+    return render(request, "review/_status.html", _facts() | _keeping())
 
 
 @require_safe
@@ -69,6 +71,16 @@ def _targets() -> list[tuple[str, outbox.Record]]:
     """Return how each target has fared."""
     names = [target.name for target in settings.CAMALERT.notify]
     return switches.read(lambda found: [(name, outbox.record_of(found, name)) for name in names])
+
+
+def _keeping() -> dict[str, Any]:
+    """Return how many rows of the two tables are there and may be, and the oldest."""
+    names = {"alerts_alert": gettext("Alarms"), "alerts_detect": gettext("Pictures with people")}
+    with contextlib.suppress(DatabaseError):
+        found = tally.kept()
+        rows = [(title, figures.keeping(*found[name], 0)) for name, title in names.items() if name in found]
+        return {"keeping": rows}
+    return {}
 
 
 def _sizes(database: Path) -> list[tuple[str, int]]:

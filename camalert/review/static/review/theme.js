@@ -13,6 +13,8 @@
   root.classList.add("scripted");
   system.addEventListener("change", show);
   document.addEventListener("DOMContentLoaded", () => {
+    const here = document.querySelector(".top nav [aria-current]"); // on a phone the menu is wider than the screen
+    if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - here.parentElement.clientWidth / 2 + here.offsetWidth / 2;
     document.getElementById("theme").addEventListener("click", () => {
       const next = root.dataset.theme === "dark" ? "light" : "dark";
       // What the system would choose anyway is not stored: the page then follows the system again.
