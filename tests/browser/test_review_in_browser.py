@@ -20,7 +20,9 @@ PAGES = {
     "visits": "/", "people": "/people/", "bin": "/bin/", "alarms": "/alarms/",
     "filtered": "/alarms/?camera=Garage&review=new", "nothing": "/?camera=none",
     "cameras": "/cameras/", "set-up": "/cameras/set-up/", "status": "/status/", "account": "/account/",
-    "kept": "/kept/", "figures": "/figures/", "app": "/app/", "backup": "/backup/",
+    "kept": "/kept/", "settings": "/settings/", "notifications": "/notifications/", "known": "/cameras/known/",
+    "camera": "/cameras/Garage/", "accounts": "/account/people/", "figures": "/figures/", "app": "/app/",
+    "backup": "/backup/",
 }  # fmt: skip
 
 

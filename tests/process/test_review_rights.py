@@ -226,8 +226,10 @@ def test_wrong_passwords_of_others_lock_nobody_out(tmp_path: Path) -> None:
         assert owner.log_in().status == 302
         device = owner.cookies["camalert_device"]
         guesser = Visitor(site.port, source="127.0.0.31")
-        while guesser.log_in(NAME, "a guess").status != 429:
+        while (answer := guesser.log_in(NAME, "a guess")).status != 429:
             pass
+        assert f'value="{NAME}"' in answer.text  # the form stays, with what was typed, and says for how long
+        assert f'data-seconds="{answer.headers["Retry-After"]}"' in answer.text
 
         def tries(source: str, cookie: str = "") -> int:
             return Visitor(site.port, source=source, cookies={"camalert_device": cookie}).log_in().status

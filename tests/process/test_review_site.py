@@ -713,3 +713,17 @@ def test_token_lets_a_program_in(site: Site) -> None:
 
     visitor.post(remove[1], {})
     assert program.get("/api/v1/people/").status == 401
+
+
+def test_clock_that_is_off_is_said_beside_the_time_it_gave(site: Site) -> None:
+    """A picture sorted by a clock an hour behind says so; one that came a minute late does not."""
+    home = site.home()
+    late, _ = home.add("Porch", NOON, household.tiny()[3])
+    punctual, _ = home.add("Porch", NOON, household.tiny()[3])
+    home.connection.execute("UPDATE camalert_alert SET received_utc = taken_utc + 3300 WHERE alert_id = ?", (late,))
+    home.connection.execute("UPDATE camalert_alert SET received_utc = taken_utc + 60 WHERE alert_id = ?", (punctual,))
+    home.close()
+    visitor = site.visitor()
+
+    assert "55 minutes before it came" in visitor.get(f"/alarms/{late}/").text
+    assert "before it came" not in visitor.get(f"/alarms/{punctual}/").text
