@@ -28,6 +28,8 @@ examples:
                         a token for a program, read-only, valid for a year
   camalert review-user anna --token backup --scope review --days 0
                         may review and mark, valid forever
+  camalert review-user anna --no-second-factor
+                        the password alone logs in again: app and codes are lost
   camalert review-user anna --remove
                         remove the account and its tokens"""
 
@@ -44,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scope", choices=("read", "review", "admin"), default="read", help="what the token may do (default: read)"
     )
     parser.add_argument("--days", type=int, default=365, help="how long the token is valid (default 365; 0: forever)")
+    what.add_argument("--no-second-factor", action="store_true", help="take the account's second factor off")
     what.add_argument("--remove", action="store_true", help="remove the account")
     add_configuration(parser)
 
@@ -60,6 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.remove:
         logins.remove(name)
         say(f"{name} can no longer log in")
+    elif arguments.no_second_factor:
+        was_on = logins.no_second_factor(name)
+        say(f"{name} logs in with the password alone" + ("" if was_on else " already: no second factor was on"))
     elif arguments.token:
         if not 0 <= arguments.days <= MAX_DAYS:
             raise CamalertError(f"--days must be 0 to {MAX_DAYS}")

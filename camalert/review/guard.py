@@ -64,7 +64,12 @@ OPENS = {
     "api-copies": ADMIN, "api-copies-make": ADMIN, "copy": ADMIN,
     "api-bin": ADMIN, "api-bin-restore": ADMIN, "api-bin-remove": ADMIN, "bin-picture": ADMIN, "kept-mail": ADMIN,
 }  # fmt: skip
-_LOGINS = ("/admin/auth/", "/account/people/")  # where logins are changed
+# Where logins are changed, and the page that a form of it belongs to.
+_LOGINS = {
+    "/admin/auth/": "people-accounts",
+    "/account/people/": "people-accounts",
+    "/account/second-factor/": "second-factor",
+}
 _wrong_tokens = RateLimit(per_second=1 / 5, burst=20)
 
 
@@ -192,8 +197,9 @@ class LoginRequired(LoginRequiredMiddleware):
         refusal = super().process_view(request, view_func, view_args, view_kwargs)
         if refusal is None and getattr(view_func, "login_required", True) and not hasattr(request, "token"):
             sessions.note(request)
-        if refusal is None and request.path_info.startswith(_LOGINS) and not was_asked(request):
-            onward = request.get_full_path() if request.method in ("GET", "HEAD") else reverse("people-accounts")
+        page = next((page for path, page in _LOGINS.items() if request.path_info.startswith(path)), None)
+        if refusal is None and page and not was_asked(request):
+            onward = request.get_full_path() if request.method in ("GET", "HEAD") else reverse(page)
             return redirect(f"{reverse('confirm')}?{urlencode({'next': onward})}")
         return refusal
 

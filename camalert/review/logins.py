@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 
 from camalert.config.schema import Config
 from camalert.errors import CamalertError
-from camalert.review import sessions
+from camalert.review import second_factor, sessions
 from camalert.review.accounts.models import issue, scopes_of
 from camalert.review.settings import prefix
 from camalert.system import firstlogin
@@ -71,6 +71,20 @@ def remove(name: str) -> None:
         raise CamalertError(f"there is no account {name}")
     sessions.end(user)
     user.delete()
+
+
+def no_second_factor(name: str) -> bool:
+    """Let an account log in with its password alone; return whether it had a second factor.
+
+    Raises: CamalertError when there is none of that name.
+    """
+    user = _find(name)
+    if user is None:
+        raise CamalertError(f"there is no account {name}")
+    if not second_factor.switch_off(user):
+        return False
+    log.warning("review_second_factor_off", user="camalert review-user", account=name)
+    return True
 
 
 def token(name: str, program: str, scope: str, days: int) -> str:

@@ -115,16 +115,16 @@ def counts_tries(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
         if request.method != "POST":
             return view(request, *args, **kwargs)
         name = request.user.get_username() or request.POST.get("username", "")
-        with _try(request, name) as refusal:
+        with trying(request, name) as refusal:
             return refusal or view(request, *args, **kwargs)
 
     return answer
 
 
 @contextlib.contextmanager
-def _try(request: HttpRequest, name: str) -> Iterator[HttpResponse | None]:
+def trying(request: HttpRequest, name: str) -> Iterator[HttpResponse | None]:
     """Count a try of the password of `name`, and hold a place for as long as it takes; the refusal, if it is one."""
-    known = _known(request, name)
+    known = known_keys(request, name)
     wait_s = _throttle.wait_s(request.META["REMOTE_ADDR"], known, time.monotonic())
     with contextlib.ExitStack() as places:
         if wait_s is None:
@@ -157,9 +157,9 @@ def _refusal(request: HttpRequest, again_s: float, message: str) -> HttpResponse
     return response
 
 
-def was_right(request: HttpRequest) -> None:
+def was_right(request: HttpRequest, name: str = "") -> None:
     """Give back the try of somebody whose password was right, before that login is remembered."""
-    _throttle.was_right(request.META["REMOTE_ADDR"], _known(request, request.user.get_username()))
+    _throttle.was_right(request.META["REMOTE_ADDR"], known_keys(request, name or request.user.get_username()))
 
 
 def remember(request: HttpRequest, response: HttpResponse, user: Any) -> None:
@@ -194,7 +194,7 @@ def was_asked(request: HttpRequest) -> bool:
     return 0.0 <= time.time() - request.session.get("password_at", 0.0) < AGAIN_S
 
 
-def _known(request: HttpRequest, name: str) -> list[str]:
+def known_keys(request: HttpRequest, name: str) -> list[str]:
     """Return keys of the browser and the address, as far as the login of this name was used with them before."""
     user = get_user_model().objects.filter(username=name).first() if name and "\0" not in name else None
     if user is None:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth import login
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError
 from django.http import HttpRequest
@@ -27,6 +28,7 @@ STEP_S = 300.0  # a write for each request would be one too many
 SESSIONS_EACH = 50  # of an account; the one unused for longest gives way
 REMEMBERED = 500  # sessions of which this process knows when it noted them
 AGENT_CHARS = 300
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 _lock = threading.Lock()
 _noted: OrderedDict[tuple[str, str], float] = OrderedDict()  # session and address, and when in monotonic seconds
@@ -44,6 +46,12 @@ class Shown:
     began: datetime.datetime
     seen: datetime.datetime
     is_this: bool
+
+
+def start(request: HttpRequest, user: Any) -> None:
+    """Log somebody in who has proved to be who they say."""
+    login(request, user, BACKEND)
+    note(request)
 
 
 def note(request: HttpRequest) -> None:

@@ -92,6 +92,28 @@ class OpenSession(models.Model):
         return f"{self.address} {self.seen}"
 
 
+class SecondFactor(models.Model):
+    """The key of somebody's authenticator app, and the last of its codes that was used (`totp`)."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    secret = models.CharField(max_length=64)
+    since = models.DateTimeField()
+    last_step = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.user} since {self.since}"
+
+
+class RecoveryCode(models.Model):
+    """A code that replaces the app once, of which only a digest is kept; used ones are gone."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
 class UsedLink(models.Model):
     """A link of a message that was used: what was switched before and after, to undo it."""
 

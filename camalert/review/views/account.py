@@ -11,7 +11,6 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import get_user_model, update_session_auth_hash, views
-from django.contrib.auth import login as start_session
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import PasswordChangeForm, UserCreationForm
 from django.core.exceptions import PermissionDenied
@@ -24,14 +23,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from camalert.review import languages, sessions
+from camalert.review import languages, second_factor, sessions
 from camalert.review.accounts.models import DEFAULT_DAYS, MAX_DAYS, issue, scopes_of
 from camalert.review.passwords import counts_tries, is_right_again, remember, was_right
+from camalert.review.views import second_factor as asked
 from camalert.system import firstlogin
 from camalert.system.logs import log
 
 MAX_TOKENS = 50
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class Login(views.LoginView):
@@ -41,12 +40,16 @@ class Login(views.LoginView):
     redirect_authenticated_user = True
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Log in."""
-        log.info("review_login", user=form.get_user().get_username(), peer=self.request.META["REMOTE_ADDR"])
+        """Log in, or ask for the second factor."""
+        user = form.get_user()
+        if second_factor.is_on(user):
+            was_right(self.request, user.get_username())
+            return asked.ask(self.request, user, self.get_success_url())
+        log.info("review_login", user=user.get_username(), peer=self.request.META["REMOTE_ADDR"])
         response = super().form_valid(form)
         sessions.note(self.request)
         was_right(self.request)
-        remember(self.request, response, form.get_user())
+        remember(self.request, response, user)
         return response
 
     def form_invalid(self, form: Any) -> HttpResponse:
@@ -114,8 +117,7 @@ def first_login(request: HttpRequest) -> HttpResponse:
         user.is_staff = user.is_superuser = True
         user.save()
     firstlogin.withdraw(folder)
-    start_session(request, user, BACKEND)
-    sessions.note(request)
+    sessions.start(request, user)
     log.info("review_first_login_created", user=user.get_username(), peer=request.META["REMOTE_ADDR"])
     response = redirect("visits")
     remember(request, response, user)
@@ -233,6 +235,7 @@ def _facts(request: HttpRequest, form: PasswordForm) -> dict[str, Any]:
         "new_token": request.session.pop("new_token", ""),
         "scopes": scopes_of(request.user),
         "sessions": sessions.of(request, request.user),
+        "has_second_factor": second_factor.is_on(request.user),
         "now": datetime.datetime.now(),  # noqa: DTZ005 - the site's own times are local
     }
 

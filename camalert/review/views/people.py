@@ -9,11 +9,12 @@ from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert.errors import CamalertError
-from camalert.review import logins, sessions
+from camalert.review import logins, second_factor, sessions
 from camalert.review.guard import must_own
 from camalert.system.logs import log
 
@@ -21,6 +22,7 @@ MAX_PEOPLE = 200
 NAME_CHARS = 150
 OWNER, VIEWER = "owner", "viewer"
 DISABLE, ENABLE = "disable", "enable"
+NO_SECOND_FACTOR = "no-second-factor"  # for who has neither app nor recovery codes any more
 
 
 @require_safe
@@ -28,8 +30,10 @@ def show(request: HttpRequest) -> HttpResponse:
     """Show the accounts."""
     must_own(request)
     people = list(get_user_model().objects.order_by("username")[:MAX_PEOPLE])
+    protected = second_factor.whose()
     for person in people:
         person.open_sessions = []
+        person.has_second_factor = person.pk in protected
     by_id = {person.pk: person for person in people}
     for found in sessions.of(request):
         if found.user_id in by_id:
@@ -79,6 +83,9 @@ def change(request: HttpRequest, user_id: int) -> HttpResponse:
         sessions.end(found)
         name = found.get_username()
         messages.success(request, f"{name} can log in again." if found.is_active else f"{name} can no longer log in.")
+    elif what == NO_SECOND_FACTOR:
+        second_factor.switch_off(found)
+        messages.success(request, _("%(name)s logs in with the password alone now.") % {"name": found.get_username()})
     elif what == "remove":
         logins.remove(found.get_username())
         messages.success(request, f"{found.get_username()} is removed, with sessions and tokens.")

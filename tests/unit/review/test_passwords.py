@@ -95,7 +95,7 @@ def test_throttle_counts_an_ipv6_network_as_one() -> None:
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "_throttle", Throttle())
-    monkeypatch.setattr(passwords, "_known", lambda request, name: ["device x"] if name == "anna" else [])
+    monkeypatch.setattr(passwords, "known_keys", lambda request, name: ["device x"] if name == "anna" else [])
 
 
 def _attempt(address: str, name: str = "stranger") -> HttpRequest:
