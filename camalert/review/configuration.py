@@ -129,21 +129,53 @@ def put(user: str, edits: Sequence[Edit], summary: str, certificate: tuple[str, 
             tables = settings_file.with_entry(tables, edit.kind, edit.name, edit.block)
         if certificate:
             tables = {**tables, "smtp": {**tables.get("smtp", {}), **dict(zip(_CERTIFICATE, certificate, strict=True))}}
+        return _take(user, before, tables, edits, summary)
+
+
+def put_whole(user: str, text: str, summary: str) -> SettingsChange:
+    """Write another settings.toml in the place of the present one, and ask for it to be taken.
+
+    Raises: ConfigError as `put` does, and for what is no such file.
+    """
+    try:
+        tables = tomli.loads(text)
+    except (tomli.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise ConfigError(f"this is no file of settings: {error}") from error
+    with _lock:
+        _refuse_while_busy()
+        before = own()
         check(tables)
-        text = settings_file.written(tables)
-        if len(text.encode()) > TEXT_BYTES:
-            raise ConfigError("the site's settings would become too large")
-        former = [
-            [edit.kind, edit.name, settings_file.entry_of(before, edit.kind, edit.name), edit.block] for edit in edits
-        ]
-        with transaction.atomic():
-            change = SettingsChange.objects.create(
-                user=user, summary=summary[:200], edits=json.dumps(former), digest=_digest(text), text_before=_text()
-            )
-            old = SettingsChange.objects.order_by("-pk").values_list("pk", flat=True)[CHANGES_KEPT:]
-            SettingsChange.objects.filter(pk__in=list(old)).delete()
-        _write(text)
-        log.info("settings_changed", user=user, change=change.pk, summary=change.summary)
+        edits = []
+        for kind in LISTS:
+            names = dict.fromkeys((*_names(before, kind), *_names(tables, kind)))
+            edits += [Edit(kind, name, settings_file.entry_of(tables, kind, name)) for name in names]
+        return _take(user, before, tables, edits, summary)
+
+
+def _names(tables: Raw, kind: Kind) -> list[str]:
+    found: Any = tables
+    for part in LISTS[kind]:
+        found = found.get(part, {}) if isinstance(found, dict) else {}
+    return [settings_file.name_of(kind, each) for each in found] if isinstance(found, list) else []
+
+
+def _take(user: str, before: Raw, tables: Raw, edits: Sequence[Edit], summary: str) -> SettingsChange:
+    """Write what was decided on; the lock is held."""
+    check(tables)
+    text = settings_file.written(tables)
+    if len(text.encode()) > TEXT_BYTES:
+        raise ConfigError("the site's settings would become too large")
+    former = [
+        [edit.kind, edit.name, settings_file.entry_of(before, edit.kind, edit.name), edit.block] for edit in edits
+    ]
+    with transaction.atomic():
+        change = SettingsChange.objects.create(
+            user=user, summary=summary[:200], edits=json.dumps(former), digest=_digest(text), text_before=_text()
+        )
+        old = SettingsChange.objects.order_by("-pk").values_list("pk", flat=True)[CHANGES_KEPT:]
+        SettingsChange.objects.filter(pk__in=list(old)).delete()
+    _write(text)
+    log.info("settings_changed", user=user, change=change.pk, summary=change.summary)
     if not line.say(Reload()):
         _finish(change, SettingsChange.WRITTEN, "it counts when the service is started the next time")
     return change

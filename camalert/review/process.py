@@ -30,7 +30,7 @@ def main(context: Context) -> Exit:
 
     sock = server.prepare(context.config)
     confinement = context.confine()  # before the server starts its threads
-    from camalert.review import configuration, line  # noqa: PLC0415 - needs Django set up
+    from camalert.review import configuration, line, restores  # noqa: PLC0415 - needs Django set up
 
     line.connect(context.channel.send)
     site = server.start(context.config, sock)
@@ -46,7 +46,9 @@ def main(context: Context) -> Exit:
                     site.close()
                     return Exit.OK
                 case Refused(text):
-                    configuration.refused(text.decode("utf-8", "replace"))
+                    why = text.decode("utf-8", "replace")
+                    configuration.refused(why)
+                    restores.refused(why)
                 case _:
                     pass
         if confinement is not None and (folder := confinement.changed()):

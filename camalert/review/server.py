@@ -351,11 +351,12 @@ def prepare(config: Config) -> socket.socket:
     """
     sock = _bind(config)
     settings.open_site(config)
-    from camalert.review import configuration, encryption, logins  # noqa: PLC0415 - needs Django set up
+    from camalert.review import configuration, encryption, logins, restores  # noqa: PLC0415 - needs Django set up
 
     logins.offer_first(config)
     encryption.keep_ready(config)
     configuration.settle()
+    restores.tidy()
     return sock
 
 

@@ -22,6 +22,7 @@ from camalert.detection.choice import EngineChoice
 from camalert.errors import CamalertError, Exit, ProtocolError
 from camalert.ipc.messages import Message, Ping, Pong, Ready, Refused, Reload, Stage, Stop
 from camalert.ipc.spawn import ChildProcess
+from camalert.store import restoring
 from camalert.supervisor import plan
 from camalert.supervisor.dispatch import Dispatch
 from camalert.supervisor.lifecycle import Action, Actions, Lifecycle, Phase, Role, State, StopLevel, exit_text
@@ -153,6 +154,7 @@ class Supervisor:
         if not self._is_proven and self._lifecycle.is_complete:
             self._is_proven = True
             self._resources.prove()
+            restoring.prove(self._run.config.database.path)
 
     def _on_exit(self, name: str) -> None:
         """Read a dead child's last messages, reap it, and let its work go on elsewhere."""

@@ -20,7 +20,7 @@ from camalert.errors import CamalertError, ConfigError, Exit
 from camalert.ipc.pool import Pool, free_bytes, remove_stale, stop_tracker
 from camalert.status import origins
 from camalert.status.model import counted
-from camalert.store import filesystem
+from camalert.store import filesystem, restoring
 from camalert.supervisor import plan, reload
 from camalert.supervisor.loop import Ended, Supervisor
 from camalert.supervisor.processes import Run
@@ -64,6 +64,12 @@ def _serve(source: Source, caught: Signals) -> int:
             ended = _run(loaded, resources, caught)
             if ended.successor is not None:
                 resources.execute_next(loaded, ended.successor, caught, is_reload_requested=ended.is_reload_requested)
+            elif (
+                ended.code != Exit.OK
+                and not ended.is_stop_requested
+                and restoring.go_back(loaded.config.database.path, ended.reason)
+            ):
+                continue
             elif ended.code != Exit.OK and resources.former is not None and not ended.is_stop_requested:
                 log.error("reload_failed", message=f"{ended.reason}; the previous configuration is active again")
                 loaded, resources.former = resources.former, None
@@ -135,6 +141,7 @@ def _prepare(loaded: LoadedConfig, resources: Resources, caught: Signals, cleanu
     limits.claim_files(len(plan.specs(config, shape)), len(config.smtp.listen), config.smtp.max_connections)
     engine = EngineChoice(candidates(config.detector))
     opened = resources.open(config)
+    restoring.complete(config.database.path)  # under the lock of the run directory, and no child is there yet
     if gap := confinement.support().gap if config.service.confine else "":
         log.warning("confinement_limited", message=gap)
     for name in remove_stale(opened.instance.prefix):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +15,15 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from camalert.review import copies
+from camalert.review import copies, restores
 from camalert.review.guard import must_own
 from camalert.review.passwords import was_asked
 
 PIECE_BYTES = 1 << 18
+BEFORE = "before-restore"  # names the database of before the last restore
 
 
 @require_safe
@@ -36,6 +39,8 @@ def show(request: HttpRequest) -> HttpResponse:
         "is_being_made": copies.is_being_made(),
         "folder": str(copies.folder(config)),
         "database": config.database.path,
+        "restore": restores.shown(),
+        "restored": restores.last(),
         "settings": str(Path(config.review.data_dir) / "settings.toml"),
     }
     return render(request, "review/backup.html", context)
@@ -110,3 +115,86 @@ def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(PIECE_BYTES):
             yield piece
+
+
+# --- restoring -------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+def restore_state(request: HttpRequest) -> HttpResponse:
+    """Return how far a restore is, for the page's script."""
+    must_own(request)
+    return JsonResponse(restores.shown())
+
+
+@require_POST
+def upload(request: HttpRequest) -> HttpResponse:
+    """Take a piece of an upload; the first one begins it, after the password once more, and names it for the others."""
+    must_own(request)
+    asked = request.GET
+    sizes = [
+        int(text) if re.fullmatch("[0-9]{1,15}", text) else -1 for text in (asked.get("at", ""), asked.get("of", ""))
+    ]
+    at, all_bytes = sizes
+    try:
+        if at == 0:
+            if not was_asked(request):
+                return _refused(request)
+            job = restores.begin(request.user.get_username(), asked.get("name", "")[:200], all_bytes)
+            request.session["upload"] = job.id
+        job = restores.receive(request.session.get("upload", ""), at, request.body)
+    except restores.RestoreError as error:
+        return JsonResponse({"error": str(error)}, status=409)
+    return JsonResponse({"done_bytes": job.done_bytes})
+
+
+@require_POST
+def upload_end(request: HttpRequest) -> HttpResponse:
+    """Check a complete upload and restore it, or with `cancel` forget it."""
+    must_own(request)
+    number = request.session.get("upload", "")
+    if request.GET.get("cancel"):
+        restores.cancel(number)
+        return JsonResponse(restores.shown())
+    try:
+        restores.finish(number)
+    except restores.RestoreError as error:
+        return JsonResponse({"error": str(error)}, status=409)
+    return JsonResponse(restores.shown(), status=202)
+
+
+@require_POST
+def restore_copy(request: HttpRequest) -> HttpResponse:
+    """Restore a copy, or the database of before the last restore."""
+    must_own(request)
+    if not was_asked(request):
+        return redirect("backup")
+    name = request.POST.get("name", "")
+    if name == BEFORE:
+        path = restores.places().kept
+    elif copies.NAME.fullmatch(name):
+        path = copies.folder(settings.CAMALERT) / name
+    else:
+        raise Http404("There is no such copy.")
+    try:
+        restores.take(request.user.get_username(), path)
+    except restores.RestoreError as error:
+        messages.error(request, str(error))
+    return redirect(reverse("backup") + "#restore")
+
+
+@require_POST
+def remove_kept(request: HttpRequest) -> HttpResponse:
+    """Remove the database of before the last restore."""
+    must_own(request)
+    if not was_asked(request):
+        return redirect("backup")
+    if restores.remove_kept(request.user.get_username()):
+        messages.success(request, _("The database of before the restore is removed."))
+    return redirect("backup")
+
+
+def _refused(request: HttpRequest) -> HttpResponse:
+    """Ask a script for the password, by the page that does."""
+    onward = f"{reverse('confirm')}?{urlencode({'next': reverse('backup')})}"
+    return JsonResponse({"error": _("Give your password once more."), "confirm": onward}, status=403)

@@ -1,0 +1,221 @@
+"""A database put in the place of another one: whatever kills it in the middle, the old one or the new one is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camalert.errors import StoreError, StoreLocked
+from camalert.store import restoring, swap
+from camalert.store.restoring import Note, Places, State
+
+OLD, NEW = 40, 7
+# Everything that changes a name or a file on the way. A run is killed before the n-th call of any of them.
+EFFECTS = ("link", "replace", "rename", "unlink", "open", "fsync")
+
+
+def filled(path: Path, rows: int, *, wal: bool = False) -> None:
+    """Make a database with so many rows; with `wal` some of them are only in the WAL, as after a crash."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, filling)")
+        connection.executemany("INSERT INTO t (filling) VALUES (?)", [(b"x" * 2000,)] * (rows - 5))
+        if wal:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.executemany("INSERT INTO t (filling) VALUES (?)", [(b"x" * 2000,)] * 5)
+        if wal:
+            copies = [(name, (path.parent / name).read_bytes()) for name in (path.name, f"{path.name}-wal")]
+    if wal:
+        for name, content in copies:
+            (path.parent / name).write_bytes(content)
+
+
+def rows(path: Path) -> int:
+    """Return how many rows a database has that is whole, as the next process finds it."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    """Return a database with rows in its WAL, and a staged one."""
+    found = Places.of(tmp_path / "alerts.sqlite3")
+    filled(found.database, OLD, wal=True)
+    filled(found.staged, NEW)
+    return found
+
+
+def killed(places: Places, calls: int, what: Callable[[Places], object]) -> bool:
+    """Run it in a process that is killed before so many calls; return whether it was."""
+    pid = os.fork()
+    if pid == 0:
+        left = calls
+
+        def counted(original: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any, **kwargs: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return original(*args, **kwargs)
+
+            return call
+
+        for name in EFFECTS:
+            setattr(os, name, counted(getattr(os, name)))
+        try:
+            what(places)
+        except BaseException:  # noqa: BLE001 - the parent sees it
+            os._exit(1)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
+
+
+def test_new_one_is_in_place_and_the_old_one_is_kept_with_its_wal(places: Places) -> None:
+    """Rows that were only in the WAL are in the kept one; nothing of the old one lies beside the new one."""
+    swap.swap(places)
+
+    assert rows(places.database) == NEW
+    assert rows(places.kept) == OLD
+    assert restoring.read(places).state is State.SWAPPED
+    assert not any(path.exists() for path in (places.staged, *places.companions()))
+    restoring.prove(str(places.database))
+    assert restoring.read(places).state is State.DONE
+    assert not restoring.go_back(str(places.database), "later")  # it worked: an unrelated failure takes nothing back
+
+
+def test_kill_at_any_moment_leaves_one_of_both_whole(tmp_path: Path) -> None:
+    """Killed before each step in turn; the next start completes what was begun, and the old one is kept."""
+    seen = set()
+    for calls in range(100):
+        places = Places.of(tmp_path / str(calls) / "alerts.sqlite3")
+        places.database.parent.mkdir()
+        filled(places.database, OLD, wal=True)
+        filled(places.staged, NEW)
+        if not killed(places, calls, swap.swap):
+            break
+        found = rows(places.database)
+        assert found in (OLD, NEW)
+        seen.add(found)
+        restoring.complete(str(places.database))
+        assert rows(places.database) == NEW
+        assert rows(places.kept) == OLD
+    else:
+        pytest.fail("it never came to its end")
+    assert seen == {OLD, NEW}  # the kills were on both sides of the swap
+
+
+def _back(places: Places) -> None:
+    restoring.go_back(str(places.database), "it did not start")
+
+
+def test_kill_on_the_way_back_loses_neither(tmp_path: Path) -> None:
+    """Also what the new one took in meanwhile is kept, its WAL with it."""
+    for calls in range(100):
+        places = Places.of(tmp_path / str(calls) / "alerts.sqlite3")
+        places.database.parent.mkdir()
+        filled(places.database, NEW, wal=True)
+        filled(places.kept, OLD)
+        restoring.write(places, Note(State.SWAPPED))
+        was_killed = killed(places, calls, _back)
+        if restoring.read(places).state is State.SWAPPED:
+            assert rows(places.database) == NEW  # not begun
+            continue
+        restoring.complete(str(places.database))
+        assert rows(places.database) == OLD
+        assert rows(places.failed) == NEW
+        assert restoring.read(places) == Note(State.FAILED, "it did not start")
+        if not was_killed:
+            return
+    pytest.fail("it never came to its end")
+
+
+def test_database_that_another_program_has_open_is_not_swapped(places: Places) -> None:
+    """It is said, and everything is as before; the staged one is gone, so that the next start does not try again."""
+    with contextlib.closing(sqlite3.connect(places.database)) as other:
+        other.execute("SELECT count(*) FROM t").fetchone()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(swap, "BUSY_S", 0.1)
+            with pytest.raises(StoreLocked, match="another program has"):
+                swap.swap(places)
+        assert rows(places.database) == OLD
+    assert restoring.withdraw(places, "it is open elsewhere")
+    assert not places.staged.exists()
+    assert restoring.read(places) == Note(State.REFUSED, "it is open elsewhere")
+
+
+def test_damaged_or_missing_database_is_replaced_all_the_same(tmp_path: Path) -> None:
+    """What is left of it is kept as it was."""
+    places = Places.of(tmp_path / "alerts.sqlite3")
+    places.database.write_bytes(b"no database at all" * 500)
+    filled(places.staged, NEW)
+
+    restoring.complete(str(places.database))
+
+    assert rows(places.database) == NEW
+    assert places.kept.read_bytes().startswith(b"no database at all")
+
+    places.database.unlink()
+    filled(places.staged, NEW)
+    restoring.complete(str(places.database))
+    assert rows(places.database) == NEW
+
+
+def test_link_to_a_database_stays_a_link(tmp_path: Path) -> None:
+    """The file that it names is swapped, on its own disk."""
+    (tmp_path / "disk").mkdir()
+    target, link = tmp_path / "disk" / "real.sqlite3", tmp_path / "alerts.sqlite3"
+    filled(target, OLD)
+    link.symlink_to(target)
+    filled(Places.of(link).staged, NEW)
+
+    restoring.complete(str(link))
+
+    assert link.is_symlink()
+    assert rows(target) == NEW
+
+
+def test_ids_go_on_after_those_of_the_present_database(tmp_path: Path) -> None:
+    """The next row gets an id that no picture had."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    filled(old, OLD)
+    filled(new, NEW)
+
+    swap.go_on_counting(new, old)
+
+    with contextlib.closing(sqlite3.connect(new)) as connection:
+        assert connection.execute("INSERT INTO t (filling) VALUES (1)").lastrowid == OLD + 1
+
+
+def test_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    """Before anything is touched: nothing here knows its tables."""
+    path = tmp_path / "new"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE camalert_schema (version)")
+        connection.execute("INSERT INTO camalert_schema VALUES (99)")
+
+    with pytest.raises(StoreError, match="newer release"):
+        swap.refuse_unusable(path)
+
+
+def test_nothing_is_done_where_nothing_was_asked_for(tmp_path: Path) -> None:
+    """A start without a restore starts no process and writes nothing."""
+    places = Places.of(tmp_path / "alerts.sqlite3")
+    filled(places.database, OLD)
+    before = sorted(os.listdir(tmp_path))
+
+    restoring.complete(str(places.database))
+    restoring.prove(str(places.database))
+
+    assert not restoring.go_back(str(places.database), "whatever")
+    assert sorted(os.listdir(tmp_path)) == before
