@@ -25,7 +25,7 @@ from camalert.review.boxes import Box, Part, around, middle, read
 from camalert.review.formats import long_day
 from camalert.review.selection import ANY_MARK, UNNAMED, Album, Cursor, Selection
 
-PAGE_ROWS = 40  # with more, a first page would be beyond 60 kB before its pictures
+PAGE_ROWS = 32  # with more, of filtered ones in any language, a first page would be beyond 60 kB before its pictures
 EVENT_GAP_S = 60.0
 
 

@@ -258,11 +258,18 @@ def test_clips_play_where_they_are(house: House, browser: MakeBrowser, tmp_path:
     assert "Browsers cannot play AVI files" in person.one(".clip").text
     person.script("document.querySelector('.clip').scrollIntoView()")
     person.photograph(f"clip-preview-{width}")
+    person.one(".picture .play")
+    person.script("document.querySelector('.picture .play').click()")
+    assert person.one(".picture.playing .moving").is_displayed()
+    assert not person.one(".picture .whole").is_displayed()  # it moves where the still was
+    person.photograph(f"clip-in-place-{width}")
 
     person.open(f"/visits/{mp4}/")
     second = float(person.one(".clip video").get_attribute("data-second"))
     assert 2 <= second <= 6, "somebody is there from the second second on"
     assert "found at second" in person.one(".clip").text
+    person.script("document.querySelector('.picture .play').click()")
+    assert person.one(".picture.playing video").is_displayed()
 
 
 def test_card_shows_what_happened_under_the_mouse(browser: MakeBrowser) -> None:

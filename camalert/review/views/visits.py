@@ -29,7 +29,7 @@ from camalert.review.sharing import listing
 from camalert.review.shots import Day, Shot, part_of, visit_conditions
 from camalert.review.views import api, grid, switches
 
-PAGE_VISITS = 40
+PAGE_VISITS = 36  # with more, a first page would be beyond 60 kB before its pictures
 MAX_VISITS = 500
 MAX_CAMERAS = 500
 MAX_TOLD = 200

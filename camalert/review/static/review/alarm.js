@@ -1,5 +1,6 @@
 // One alarm: boxes on and off, marks, keys, swiping to the neighbours.
 
+import { playInPlace } from "./clip.js";
 import { light } from "./lightbox.js";
 import { attempt, isTyping, keepPlace, send, toast, tellThere } from "./ask.js";
 
@@ -101,6 +102,8 @@ document.addEventListener("keydown", (event) => {
 const keep = () => keepPlace(alarm.dataset.album, alarm.dataset.query, { id, timestamp: alarm.dataset.timestamp });
 keep();
 addEventListener("pageshow", keep);
+
+playInPlace(picture);
 
 let start = null;
 picture.addEventListener("touchstart", (event) => {

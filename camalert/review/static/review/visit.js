@@ -1,6 +1,7 @@
 // One visit: reviewed and on to the next, marks, deletion, keys, the light box.
 
 import { attempt, isTyping, keepPlace, send, tellThere } from "./ask.js";
+import { playInPlace } from "./clip.js";
 import { light } from "./lightbox.js";
 
 const visit = document.getElementById("visit");
@@ -64,7 +65,4 @@ const keep = () => keepPlace("visits", visit.dataset.query, { id, timestamp: vis
 keep();
 addEventListener("pageshow", keep);
 
-// The clip begins a moment before the second that was found.
-for (const video of document.querySelectorAll("video[data-second]")) {
-  video.addEventListener("loadedmetadata", () => { video.currentTime = Math.max(0, Number(video.dataset.second) - 1); }, { once: true });
-}
+playInPlace(document.getElementById("picture"));
