@@ -74,7 +74,10 @@ _NEVER = (
     # Paths that Landlock does not watch over, on no kernel or not on all of them.
     "chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat", "setxattr", "lsetxattr", "removexattr",
     "lremovexattr", "truncate", "utime", "utimes", "futimesat", "utimensat", "symlink", "symlinkat",
+    "ioprio_set",  # whose turn it is at the disk
 )  # fmt: skip
+# Whether and when a process computes; 0 is the thread that asks, as libraries do that bind theirs to a processor.
+_SCHEDULING = ("sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler")
 _STARTING = ("fork", "vfork", "execve", "execveat")
 _LIMITING = ("setrlimit", "setpriority")
 _SIGNALLING = ("tkill", "rt_sigqueueinfo", "pidfd_open", "pidfd_send_signal")
@@ -195,6 +198,8 @@ def refusals(needs: Needs, pid: int) -> list[Refusal]:
     found += [Refusal("fcntl", condition=Condition.EQUAL, argument=1, value=value) for value in _FCNTL_OWNER]
     found.append(Refusal("clone", condition=Condition.ANY_BIT, value=_CLONE_NAMESPACES))
     found.append(Refusal("bind"))
+    # Others of the same user could be stopped by what they may use.
+    found += [Refusal(call, condition=Condition.NOT_ZERO) for call in (*_SCHEDULING, "prlimit64")]
     if not needs.serves:
         found += [Refusal(call) for call in _SERVING]
     if not needs.connects:

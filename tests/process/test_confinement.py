@@ -96,7 +96,8 @@ class House:
         self._layout = Layout(2, 1 << 20, 1, 1 << 20, 1 << 20, 1 << 20, 1)
         self._pool = Pool.create(f"camalert-test-{secrets.token_hex(6)}", self._layout)
         (root / "segment").write_text(self._pool.name)
-        self._stranger = subprocess.Popen(["sleep", "600"])
+        # Like the service's own processes no better armed than a child is: one with capabilities would be safe by them.
+        self._stranger = subprocess.Popen(["setpriv", "--bounding-set=-all", "--inh-caps=-all", "sleep", "600"])
         (root / "stranger").write_text(str(self._stranger.pid))
         self._server = socket.create_server(("127.0.0.1", 0))
         (root / "port").write_text(str(self._server.getsockname()[1]))

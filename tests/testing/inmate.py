@@ -35,8 +35,8 @@ PROGRAMS = {
     needs.REVIEW: "camalert.review.process",
     needs.NOTIFIER: "camalert.notify.process",
 }
-ACCEPT4, UNSHARE, PTRACE, IO_URING_SETUP, INOTIFY_INIT1 = (
-    (288, 272, 101, 425, 294) if os.uname().machine == "x86_64" else (242, 97, 117, 425, 26)
+ACCEPT4, UNSHARE, PTRACE, IO_URING_SETUP, INOTIFY_INIT1, IOPRIO_SET = (
+    (288, 272, 101, 425, 294, 251) if os.uname().machine == "x86_64" else (242, 97, 117, 425, 26, 30)
 )
 CLONE_NEWUSER = 0x1000_0000
 SECRETS = {
@@ -177,6 +177,11 @@ def _deeds(places: Places, stranger: int, port: int, segment: str) -> dict[str, 
         "signal a stranger by a descriptor": functools.partial(_own, stranger),
         "watch a folder": lambda: _call(INOTIFY_INIT1, 0),
         "trace": lambda: _call(PTRACE, 16, stranger, 0, 0),
+        "choose a stranger's processor": lambda: os.sched_setaffinity(stranger, {0}),
+        "slow a stranger down": lambda: os.sched_setscheduler(stranger, os.SCHED_IDLE, os.sched_param(0)),
+        "slow a stranger's files down": lambda: _call(IOPRIO_SET, 1, stranger, 3 << 13),
+        "put a stranger last": lambda: os.setpriority(os.PRIO_PROCESS, stranger, 19),
+        "limit a stranger": lambda: resource.prlimit(stranger, resource.RLIMIT_CORE, (0, 0)),
         # the rest
         "enter a namespace": lambda: _call(UNSHARE, CLONE_NEWUSER),
         "use io_uring": lambda: _call(IO_URING_SETUP, 0, 0),
