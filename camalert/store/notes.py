@@ -16,6 +16,7 @@ from camalert.ipc.messages import NAMES_CHANGED, NOTE_BYTES, WORDS_SHARED, Count
 from camalert.ipc.records import NameRecord, NamesRecord, NoteRecord
 from camalert.store.interface import Rows, Store
 from camalert.store.rows import alerts, names
+from camalert.store.rows.retention import KNOWN_MAILS
 from camalert.store.rows.tables import day_of
 
 COUNT_EVERY_S = 1.0
@@ -134,14 +135,16 @@ def _figures(connection: Rows, today: str) -> Counted:
 def last_seen(connection: Rows) -> list[NoteRecord]:
     """Return a note of each camera, those seen latest first: name, address, mails; times in seconds since 1970.
 
+    One that sent only a few mails comes after all others: whoever invents names makes no silent camera unknown.
+
     The time of the last picture is found by the index, one camera at a time; a picture that was taken late is not asked
     for.
     """
     rows = connection.execute(
         "SELECT name, last_peer, mails, first_seen_utc, last_seen_utc, (SELECT received_utc FROM camalert_alert"
         " WHERE camera = name ORDER BY timestamp DESC, alert_id DESC LIMIT 1)"
-        " FROM camalert_camera WHERE name <> '' ORDER BY last_seen_utc DESC LIMIT ?",
-        (MOST_CAMERAS,),
+        " FROM camalert_camera WHERE name <> '' ORDER BY mails >= ? DESC, last_seen_utc DESC LIMIT ?",
+        (KNOWN_MAILS, MOST_CAMERAS),
     )
     return [
         NoteRecord(

@@ -14,7 +14,7 @@ import pytest
 from camalert.config.schema import Database as Settings
 from camalert.ipc.messages import NOTE_BYTES, Counted, Message, Noted
 from camalert.ipc.records import NoteRecord
-from camalert.store.notes import COUNT_EVERY_S, Notes, last_seen, shared_words, words_shared
+from camalert.store.notes import COUNT_EVERY_S, MOST_CAMERAS, Notes, last_seen, shared_words, words_shared
 from camalert.store.sqlite.database import Database
 
 COLUMNS = "(name, first_seen_utc, last_seen_utc, last_kind, last_peer, mails, alerts, detections)"
@@ -116,6 +116,20 @@ def test_last_seen_lists_named_cameras_latest_first(path: Path) -> None:
         "camera_known", camera="Old", peer="a", mails=7, first_utc=0.5, seen_utc=1.0, picture_utc=0.9
     )
     assert found[0].picture_utc is None
+
+
+def test_invented_names_make_no_silent_camera_unknown(path: Path) -> None:
+    """One that was cut off, and whose place hundreds of names took over, is still missed after a reboot."""
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE camalert_camera SET mails = 20 WHERE name = 'Old'")
+        connection.executemany(
+            f"INSERT INTO camalert_camera {COLUMNS} VALUES (?, 2.5, 3.0, '', 'burglar', 19, 1, 0)",
+            [(f"invented {number}",) for number in range(MOST_CAMERAS)],
+        )
+        found = last_seen(connection)
+
+    assert len(found) == MOST_CAMERAS
+    assert found[0].camera == "Old"
 
 
 def test_shared_words_are_read_from_the_latest_mails(tmp_path: Path) -> None:
