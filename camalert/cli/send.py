@@ -223,7 +223,7 @@ class _Shown:
 
     def getreply(self) -> tuple[int, bytes]:
         code, text = super().getreply()  # type: ignore[misc]  # the same
-        for line in text.decode("utf-8", "replace").splitlines() or [""]:
+        for line in text.decode("utf-8", "replace").split("\n"):
             self.show(f"< {code} {line}")
         return code, text
 

@@ -34,8 +34,8 @@ def say_json(facts: Any, indent: int | None = None) -> None:
 
 
 def complain(text: str) -> None:
-    """Print to stderr what is wrong; each line says who speaks."""
-    sys.stderr.write("".join(f"camalert: {_one_line(line)}\n" for line in text.splitlines()))
+    """Print to stderr what is wrong; each line says who speaks, and no odd letter of a name begins one."""
+    sys.stderr.write("".join(f"camalert: {_one_line(line)}\n" for line in text.rstrip("\n").split("\n")))
 
 
 def redraw(line: str) -> None:

@@ -98,3 +98,14 @@ def test_bar_shows_count_rate_and_time_left(done: int, elapsed_s: float, line: s
 def test_duration_uses_the_two_units_that_matter(seconds: float, words: str) -> None:
     """Nobody wants to read 7500 s."""
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize("letter", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_complaint_of_a_name_is_one_line(letter: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python takes more letters for the end of a line than terminals do; a file's name can hold each of them."""
+    terminal.complain(f"x{letter}everything is fine: not a picture\nsecond")
+
+    first, second = capsys.readouterr().err.split("\n")[:2]
+    assert first.startswith("camalert: x\\")
+    assert first.endswith("everything is fine: not a picture")
+    assert second == "camalert: second"
