@@ -353,8 +353,10 @@ def test_every_page_says_that_nobody_answers(browser: MakeBrowser, width: int, h
         )
         person.script("dispatchEvent(new Event('offline'))")
         person.wait(lambda: _is_visible(person, "#bar:not([hidden])"), f"the bar of {name}")
-        words = person.one("#bar").text
-        assert words.startswith("No answer from camalert since "), words
+        person.wait(
+            lambda: person.one("#bar").text.startswith("No answer from camalert since "),
+            "its words: an answer that was on its way takes the bar away once more",
+        )
         if name == "status":
             assert float(person.script("return getComputedStyle(document.querySelector('[data-refresh]')).opacity")) < 1
             person.photograph(f"no-answer-{width}")

@@ -19,7 +19,7 @@ from camalert.errors import StatusError
 from camalert.status import model as status
 
 MakeService = Callable[..., ServiceUnderTest]
-STRANGER_UID = 54_321
+STRANGER_UID = 100_000 + os.getpid()  # of other tests beside these neither
 
 
 def test_full_shared_memory_is_one_clear_line_at_the_start(make_service: MakeService) -> None:
