@@ -6,8 +6,8 @@ PYTHON ?=
 export PYTHON
 
 VENV := .venv
-# Test processes beside each other: most system tests wait more than they work.
-JOBS ?= 2
+# Test processes beside each other, three on two cores: most system tests wait more than they work.
+JOBS ?= 3
 # Installed where they can be: what makes it faster or nicer, but is not needed to run.
 WISHES := openvino,fast,metrics,review,notify
 # What `make fuzz` does: how long for each target, and which (empty: all).
@@ -52,7 +52,7 @@ unit: $(DEVELOPMENT)
 	@$(VENV)/bin/python -m pytest -n $(JOBS) tests/unit
 
 all-tests: $(DEVELOPMENT)
-	@$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile
+	@$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 hog: ## the tests of engine "hog", in a .venv-hog of its own with the OpenCV that has it
 	@.ci/hog .venv-hog

@@ -15,6 +15,17 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+# Those first that wait for long, so that the short ones fill what is left of the cores at the end.
+GROUPS = ("system", "systemd", "browser", "process", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the groups of tests in the order of what a file of them takes."""
+    root = Path(__file__).parent
+    place = {name: number for number, name in enumerate(GROUPS)}
+    items.sort(key=lambda item: place.get(item.path.relative_to(root).parts[0], len(GROUPS)))
+
+
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
     """Take back the umask that a command sets for its process, which is the tests' own here."""
