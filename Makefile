@@ -9,7 +9,7 @@ VENV := .venv
 # Test processes beside each other, three on two cores: most system tests wait more than they work.
 JOBS ?= 3
 # Installed where they can be: what makes it faster or nicer, but is not needed to run.
-WISHES := openvino,fast,metrics,review,notify
+WISHES := openvino,fast,metrics,review,notify,push
 # What `make fuzz` does: how long for each target, and which (empty: all).
 SECONDS ?= 60
 TARGETS ?=

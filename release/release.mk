@@ -32,5 +32,5 @@ try-deb: $(DEVELOPMENT) ## as root: install, upgrade, remove and purge that pack
 	@$(VENV)/bin/python release/deb/try.py "$$(ls -t dist/camalert_*.deb | head -n1)"
 
 $(RELEASE_TOOLS): pyproject.toml .ci/venv
-	@.ci/venv $(RELEASE_VENV) "release,openvino,fast,metrics,review,notify"
+	@.ci/venv $(RELEASE_VENV) "release,openvino,fast,metrics,review,notify,push"
 	@touch $@

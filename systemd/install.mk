@@ -1,7 +1,7 @@
 # Targets for the systemd service, included by the Makefile.
 
 PREFIX ?= /usr/local
-EXTRAS ?= openvino,fast,metrics,review,notify
+EXTRAS ?= openvino,fast,metrics,review,notify,push
 PURGE ?=
 export PREFIX EXTRAS
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from camalert.cli.options import add_configuration, configuration
 from camalert.cli.terminal import say
 from camalert.config.build import near
-from camalert.config.schema import Notify
+from camalert.config.schema import Config, Notify
 from camalert.errors import CamalertError, ConfigError, Exit, StoreError
 
 DESCRIPTION = """\
@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments).config
     if arguments.list:
-        return _list(config.notify, Path(config.database.path))
+        return _list(config)
     for target in config.notify:
         if target.name == arguments.test:
-            return _test(target)
+            return _test(target, config)
     names = [target.name for target in config.notify]
     meant = near(arguments.test, names)
     known = (
@@ -53,19 +53,20 @@ def run(arguments: argparse.Namespace) -> int:
     raise CamalertError(f"there is no target {arguments.test}; {known}")
 
 
-def _list(found: tuple[Notify, ...], database: Path) -> int:
+def _list(config: Config) -> int:
     from camalert.notify.channel import open_channel
 
+    found = config.notify
     if not found:
         say("nobody is told of anything: there is no [[notify]] in the configuration (see docs/notifications.md)")
     for target in found:
         try:
-            address = str(open_channel(target).address)
+            address = str(open_channel(target, config.review).address)
         except ConfigError as error:
             address = f"cannot be used: {error}"
         say(f"{target.name}: {address}")
         say(f"  tells of {', '.join(target.events)}" + (f" during {target.hours}" if target.hours else ""))
-        say(f"  {_record(target.name, database)}")
+        say(f"  {_record(target.name, Path(config.database.path))}")
     return Exit.OK
 
 
@@ -90,7 +91,7 @@ def _moment(at_utc: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_utc))
 
 
-def _test(target: Notify) -> int:
+def _test(target: Notify, config: Config) -> int:
     import uuid
     from dataclasses import replace
 
@@ -104,7 +105,7 @@ def _test(target: Notify) -> int:
     test = message.compose([row], None, now_utc, None)
     if target.picture:
         test = replace(test, picture=picture.fit(SAMPLE.read_bytes()))
-    opened = open_channel(target)
+    opened = open_channel(target, config.review)
     began_at = time.monotonic()
     answer = opened.send(test)
     opened.channel.close()

@@ -1,6 +1,6 @@
 """Where messages go: the URL of a [[notify]] block, taken apart, and written again without what is secret in it.
 
-Four kinds have a channel of our own: `mqtt[s]://`, `webhook+http[s]://`, `smtp[s]://`; everything else is Apprise's.
+`mqtt[s]://`, `webhook+http[s]://`, `smtp[s]://` and `webpush://` have a channel of our own; all others are Apprise's.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ URL_CHARS = 2000
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the mark of a secret, not one; source: standardwebhooks.com
 SECRET_BYTES = range(24, 65)  # source: Standard Webhooks, "Signature scheme"
 PORTS = {"mqtt": 1883, "mqtts": 8883, "webhook+http": 80, "webhook+https": 443, "smtp": 587, "smtps": 465}
+WEB_PUSH = "webpush"  # to the browsers that have subscribed on the site
 HIDDEN = "***"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,40}", re.IGNORECASE)
 _TOPIC = re.compile(r"[^\x00-\x1f+#]{1,100}")
@@ -58,6 +59,8 @@ class Address:
 
     def __str__(self) -> str:
         """Return what may be shown: never a user, a password, a path or a token."""
+        if self.scheme == WEB_PUSH:
+            return self.whole
         if self.scheme not in PORTS:
             return f"{self.scheme}://{HIDDEN}"  # in many of Apprise's URLs the token stands where a host would
         login = f"{HIDDEN}@" if self.user or self.password else ""
@@ -69,6 +72,8 @@ class Address:
 
     def secrets(self) -> tuple[str, ...]:
         """Return the texts that no log line may contain, the longest first."""
+        if self.scheme == WEB_PUSH:
+            return ()
         found = {self.whole, self.user, self.password}
         if self.scheme not in PORTS:
             found |= set(re.split(r"[:/@?&=]+", self.whole.partition("://")[2]))
@@ -93,6 +98,8 @@ def parse(url: str) -> Address:
         raise ConfigError(f'of a webhook begins with "webhook+{scheme}://"')
     if not rest:
         raise ConfigError("ends where the address should begin")
+    if scheme == WEB_PUSH and rest != "browsers":
+        raise ConfigError("of browsers that have subscribed is webpush://browsers")
     if scheme not in PORTS:
         return Address(scheme, whole=url.strip())
     return _parse_own(url.strip(), scheme)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from camalert.config.build import without_secrets
 from camalert.config.schema import Config
+from camalert.config.targets import WEB_PUSH
 from camalert.system.confinement import DISPOSABLE, Needs
 
+BROWSERS = "push"  # in the site's data folder: who is told by Web Push
 JOURNAL = "folder.reading"  # in the run directory: which file the folder process reads
 
 WRITER, SMTP, READER, FOLDER, DECODER, DETECTOR = "writer", "smtp", "reader", "folder", "decoder", "detector"
@@ -39,9 +41,15 @@ def table(config: Config) -> dict[str, Needs]:
             binds=(config.review.port,),
         ),
         THUMBNAILS: DISPOSABLE,
-        # A reader of SQLite's WAL writes into its index.
-        NOTIFIER: Needs(reads=(run_dir,), writes=database, connects=True),
+        # A reader of SQLite's WAL writes into its index. With Web Push it removes the browsers that have ended.
+        NOTIFIER: Needs(reads=(run_dir,), writes=(*database, *_browsers(config)), connects=True),
     }  # fmt: skip
+
+
+def _browsers(config: Config) -> tuple[str, ...]:
+    """Return the folder of the browsers that are told, where there is a target for them."""
+    is_on = any(target.url.startswith(f"{WEB_PUSH}:") for target in config.notify)
+    return (str(Path(config.review.data_dir) / BROWSERS),) if is_on else ()
 
 
 def of(kind: str, config: Config) -> Needs | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from camalert.config import targets
-from camalert.config.schema import Notify
+from camalert.config.schema import Notify, Review
 from camalert.config.targets import Address
 from camalert.errors import CamalertError, ConfigError
 from camalert.notify.message import Message
@@ -20,6 +20,7 @@ __all__ = ["GIVEN_UP", "RETRY", "SENT", "Answer", "Channel", "Opened", "open_cha
 
 CONNECT_S = 10.0
 SEND_S = 30.0  # for all of one message
+NO_CONTACT = "mailto:nobody@camalert.invalid"  # a service wants one; `review.address` is better
 FILE_BYTES = 8192  # of a file with a URL or a secret
 
 
@@ -131,16 +132,19 @@ def retry_after_s(value: str, now_utc: float) -> float:
         return 0.0
 
 
-def open_channel(settings: Notify) -> Opened:
+def open_channel(settings: Notify, review: Review | None = None) -> Opened:
     """Open the channel to a target; nothing is connected yet.
 
+    Args:
+        settings: The target.
+        review: The site, in whose folder the browsers of Web Push are.
     Raises: ConfigError when it cannot be used.
     """
     address, secret = read_address(settings)
-    return Opened(address, _channel(address, settings, secret), tuple(secret.split()))
+    return Opened(address, _channel(address, settings, secret, review or Review()), tuple(secret.split()))
 
 
-def _channel(address: Address, settings: Notify, secret: str) -> Channel:
+def _channel(address: Address, settings: Notify, secret: str, review: Review) -> Channel:
     # Each library is loaded by who needs it only.
     if address.scheme.startswith("webhook"):
         from camalert.notify.webhook import Webhook  # noqa: PLC0415
@@ -154,6 +158,10 @@ def _channel(address: Address, settings: Notify, secret: str) -> Channel:
         from camalert.notify.mqtt import Mqtt  # noqa: PLC0415
 
         return Mqtt(address)
+    if address.scheme == targets.WEB_PUSH:
+        from camalert.notify.webpush import WebPush  # noqa: PLC0415
+
+        return WebPush(review.data_dir, review.address or NO_CONTACT, time.time)
     from camalert.notify.services import Service  # noqa: PLC0415
 
     return Service(address, settings.name)

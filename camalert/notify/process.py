@@ -38,6 +38,7 @@ from camalert.notify.channel import RETRY, SENT, Answer, Opened, open_channel
 from camalert.notify.homeassistant import ServiceState
 from camalert.notify.message import Message, Row
 from camalert.notify.mqtt import Mqtt
+from camalert.notify.webpush import WebPush
 from camalert.status import model as status
 from camalert.store.sqlite.opening import open_reader, translate
 from camalert.system import networks
@@ -120,7 +121,9 @@ class Notifier:
         senders = []
         for settings in config.notify:
             try:
-                opened = open_channel(settings)
+                opened = open_channel(settings, config.review)
+                if isinstance(opened.channel, WebPush):
+                    opened.channel.prepare()
             except ConfigError as error:
                 self._call_unusable(settings.name, str(error))
                 continue

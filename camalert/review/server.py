@@ -331,11 +331,13 @@ class Site:
 def _tidy(config: Config, running_s: float) -> None:
     from camalert.review import copies, sessions  # noqa: PLC0415 - Django is set up by now
     from camalert.review.thumbnails import previews, thumbnails  # noqa: PLC0415 - Django is set up by now
+    from camalert.review.views import push  # noqa: PLC0415 - Django is set up by now
 
     try:
         thumbnails().tidy()
         previews().tidy()
         call_command("clearsessions", verbosity=0)
+        push.tidy(config)
         sessions.tidy()
     except (DatabaseError, sqlite3.Error, OSError) as error:
         log.warning("review_cleanup_failed", message=str(error))

@@ -293,7 +293,9 @@ def _targets(config: Config) -> Iterator[Finding]:
     for target in config.notify:
         topic = f"notify {target.name}"
         try:
-            yield Finding(Level.OK, topic, f"{channel.open_channel(target).address}: {', '.join(target.events)}")
+            yield Finding(
+                Level.OK, topic, f"{channel.open_channel(target, config.review).address}: {', '.join(target.events)}"
+            )
         except ConfigError as error:
             yield Finding(Level.NOTE, topic, f"{error}; the rest runs without it")
         for pattern in (*target.cameras, *target.away_cameras):

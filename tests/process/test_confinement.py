@@ -158,6 +158,15 @@ def test_detector_that_asks_a_server_connects_and_nothing_else(house: House) -> 
     assert house.tries(needs.DETECTOR) == ALL | {"connect", "connect locally", "send a datagram"}
 
 
+def test_notifier_of_web_push_reaches_the_list_of_browsers_and_no_more_of_the_site(house: House) -> None:
+    """It removes browsers that have ended; logins, sessions and the site's key stay out of its reach."""
+    house.config = replace(house.config, notify=(Notify("Browsers", url="webpush://browsers"),))
+    (house.places.site / needs.BROWSERS).mkdir()
+
+    assert house.tries(needs.NOTIFIER) == MAY[needs.NOTIFIER] - {"know a target"}
+    assert str(house.places.site / needs.BROWSERS) in needs.table(house.config)[needs.NOTIFIER].writes
+
+
 def test_thumbnails_process_can_do_nothing(house: House) -> None:
     """The site's pictures are shrunk where they can do no harm."""
     code = (

@@ -12,6 +12,7 @@ from django.urls import get_script_prefix, reverse
 from django.views.decorators.http import require_safe
 
 from camalert.review import assets
+from camalert.review.views import push
 
 ICONS = (("icon-192", 192, "any"), ("icon-512", 512, "any"), ("icon-maskable-512", 512, "maskable"))
 SHORTCUTS = (("People", "people"), ("All alarms", "alarms"), ("Cameras", "cameras"), ("Status", "status"))
@@ -61,4 +62,8 @@ def offline(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest) -> HttpResponse:
     """Show how to install the site, or why it cannot be installed here."""
     is_secure = request.is_secure() or request.get_host().rpartition(":")[0] in LOCAL or request.get_host() in LOCAL
-    return render(request, "review/app.html", {"is_secure": is_secure, "address": request.build_absolute_uri("/")})
+    return render(
+        request,
+        "review/app.html",
+        {"is_secure": is_secure, "address": request.build_absolute_uri("/")} | push.on_page(request),
+    )

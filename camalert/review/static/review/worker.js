@@ -26,3 +26,25 @@ self.addEventListener("fetch", (event) => {
     event.respondWith(fetch(request).catch(async () => (await caches.match(request.url)) ?? Response.error()));
   }
 });
+
+// A message from camalert: shown, and a click opens its visit. It came encrypted; only this browser can read it.
+self.addEventListener("push", (event) => {
+  let message = {};
+  try { message = event.data.json(); } catch { /* shown without words, as browsers demand that something is */ }
+  event.waitUntil(self.registration.showNotification(message.title || "camalert", {
+    body: message.text || "",
+    tag: message.id,
+    timestamp: message.at ? 1000 * message.at : Date.now(),
+    icon: new URL("static/review/icon-192.png", self.location).href,
+    data: { page: new URL(message.page || "", self.registration.scope).href },
+  }));
+});
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const { page } = event.notification.data;
+  event.waitUntil((async () => {
+    if (!page.startsWith(self.registration.scope)) return;
+    const open = (await self.clients.matchAll({ type: "window" })).find((client) => client.url === page);
+    await (open ? open.focus() : self.clients.openWindow(page));
+  })());
+});
