@@ -10,11 +10,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, gettext_lazy
+
 from camalert import identity
-from camalert.status.model import counted
+from camalert.review.formats import many
 
 CAMERAS = 12  # rows of their own; the rest shares one
-OTHERS = "Other cameras"
+OTHERS = gettext_lazy("Other cameras")
 HOUR_PX = 10  # of the drawing's own units, which are stretched to the width of the page
 ROW_PX = 24
 _LEAST_PX = 4.0  # one alarm can be seen
@@ -48,7 +50,8 @@ class Cell:
     @property
     def text(self) -> str:
         """Return it in words."""
-        return f"{self.hour:02}:00: {counted(self.alarms, 'alarm')}, {self.people} with people"
+        people = gettext("%(people)s with people") % {"people": self.people}
+        return f"{self.hour:02}:00: {many(self.alarms, 'alarm')}, {people}"
 
     @property
     def x(self) -> int:
@@ -58,7 +61,7 @@ class Cell:
     @property
     def hours(self) -> str:
         """Return the hour as a range: "14:00 to 15:00"."""
-        return f"{self.hour:02}:00 to {self.hour + 1:02}:00"
+        return gettext("%(begin)s to %(end)s") % {"begin": f"{self.hour:02}:00", "end": f"{self.hour + 1:02}:00"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +131,11 @@ def strip(day: datetime.date, sums: Iterable[Sum]) -> tuple[Row, ...]:
             merged[hour] = before[0] + alarms, before[1] + people
     highest = max((alarms for hours in (*counts.values(), merged) for alarms, _ in hours.values()), default=1)
     rows = [
-        _row(day, names[key], names[key] or "Unnamed camera", counts[key], highest)
+        _row(day, names[key], names[key] or gettext("Unnamed camera"), counts[key], highest)
         for key in sorted(counts, key=lambda key: (not key, key))
     ]
     if merged:
-        rows.append(_row(day, "", OTHERS, merged, highest))
+        rows.append(_row(day, "", str(OTHERS), merged, highest))
     return tuple(rows)
 
 

@@ -15,6 +15,7 @@ from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from camalert.ratelimit import RateLimit
 from camalert.review import sessions
@@ -210,7 +211,7 @@ def must_own(request: HttpRequest) -> None:
     Raises: PermissionDenied.
     """
     if not request.user.is_superuser:
-        raise PermissionDenied("Only owners may do this. Your account may look, review and mark.")
+        raise PermissionDenied(gettext("Only owners may do this. Your account may look, review and mark."))
 
 
 def _error(error: str, status: int) -> HttpResponse:

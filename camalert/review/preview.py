@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, ngettext
+
 from camalert.config import objects
 from camalert.config.schema import Camera
 from camalert.detection import rules
@@ -76,18 +78,28 @@ class Effect:
     def sentence(self) -> str:
         """Say it as to an owner."""
         if not self.pictures:
-            return "No picture of this camera has been examined yet."
-        of = f"of the last {self.pictures} pictures" if self.pictures > 1 else "of the only picture"
+            return gettext("No picture of this camera has been examined yet.")
+        values = {"pictures": self.pictures, "after": self.after, "before": self.before}
         if not self.going and not self.coming:
-            text = f"Nothing changes: {of} {self.after} {_verb(self.after, 'counts', 'count')}, as now."
-        else:
-            text = (
-                f"{of[0].upper()}{of[1:]} {self.after} {_verb(self.after, 'counts', 'count')} instead of {self.before}"
+            text = ngettext(
+                "Nothing changes: of the last %(pictures)s pictures %(after)s counts, as now.",
+                "Nothing changes: of the last %(pictures)s pictures %(after)s count, as now.",
+                self.after,
             )
-            text += _marked(len(self.going), self.going_false, "goes", "go", NOT_A_PERSON)
-            text += _marked(len(self.coming), self.coming_missed, "comes", "come", MISSED) + "."
+            text %= values
+        else:
+            text = ngettext(
+                "Of the last %(pictures)s pictures %(after)s counts instead of %(before)s",
+                "Of the last %(pictures)s pictures %(after)s count instead of %(before)s",
+                self.after,
+            )
+            text = text % values + _going(len(self.going), self.going_false)
+            text += _coming(len(self.coming), self.coming_missed) + "."
         if self.unknown:
-            text += f" Of {self.unknown} older {_verb(self.unknown, 'one', 'ones')} it is not known."
+            more = ngettext(
+                "Of %(count)s older one it is not known.", "Of %(count)s older ones it is not known.", self.unknown
+            )
+            text += " " + more % {"count": self.unknown}
         return text
 
 
@@ -132,14 +144,37 @@ def _judged(past: Past, camera: Camera, threshold: float) -> tuple[rules.Ruling,
     return rules.judge(everybody, camera, objects.NAMES, threshold, (past.height_px, past.width_px))
 
 
-def _marked(count: int, marked: int, one: str, many: str, word: str) -> str:
-    """Say how many of those that go or come people had marked."""
+def _going(count: int, marked: int) -> str:
+    """Say how many of those that go people had marked as *not a person*."""
     if not count:
         return ""
+    if count == 1 and marked:
+        return "; " + gettext("the one that goes was marked not a person")
     if count == 1:
-        return f"; the one that {one} was {'' if marked else 'not '}marked {word}"
-    return f"; {marked or 'none'} of the {count} that {many} {'were' if marked > 1 else 'was'} marked {word}"
+        return "; " + gettext("the one that goes was not marked not a person")
+    if not marked:
+        return "; " + gettext("none of the %(count)s that go was marked not a person") % {"count": count}
+    text = ngettext(
+        "%(marked)s of the %(count)s that go was marked not a person",
+        "%(marked)s of the %(count)s that go were marked not a person",
+        marked,
+    )
+    return "; " + text % {"count": count, "marked": marked}
 
 
-def _verb(count: int, one: str, many: str) -> str:
-    return one if count == 1 else many
+def _coming(count: int, marked: int) -> str:
+    """Say how many of those that come people had marked as *missed a person*."""
+    if not count:
+        return ""
+    if count == 1 and marked:
+        return "; " + gettext("the one that comes was marked missed a person")
+    if count == 1:
+        return "; " + gettext("the one that comes was not marked missed a person")
+    if not marked:
+        return "; " + gettext("none of the %(count)s that come was marked missed a person") % {"count": count}
+    text = ngettext(
+        "%(marked)s of the %(count)s that come was marked missed a person",
+        "%(marked)s of the %(count)s that come were marked missed a person",
+        marked,
+    )
+    return "; " + text % {"count": count, "marked": marked}

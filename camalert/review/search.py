@@ -15,8 +15,12 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from django.utils.translation import gettext
+
 from camalert import identity
 from camalert.config.objects import PERSON
+from camalert.review.formats import day_in_line
+from camalert.review.formats import word as named
 from camalert.review.selection import ANY_MARK, ASKED_CHARS, MARKS, UNNAMED, Selection
 
 _DAY = datetime.timedelta(days=1)
@@ -140,27 +144,31 @@ def understand(text: str, now: datetime.datetime, cameras: Iterable[str], object
 
 def said(selection: Selection, today: datetime.date) -> str:
     """Return what a selection selects, in words: "Garage, yesterday 18:00 to today 06:00"; "" for everything."""
-    parts = [selection.camera if selection.camera != UNNAMED else "cameras without a name"]
+    parts = [selection.camera if selection.camera != UNNAMED else gettext("cameras without a name")]
     if selection.day:
         parts.append(_day_name(datetime.date.fromisoformat(selection.day), today))
     parts.append(_range_name(selection.since, selection.until, today))
-    outcomes = {"person": "with people", "nobody": "without people", "failed": "not examined",
-                "pending": "being examined"}  # fmt: skip
+    outcomes = {"person": gettext("with people"), "nobody": gettext("without people"),
+                "failed": gettext("not examined"), "pending": gettext("being examined")}  # fmt: skip
     parts.append(outcomes.get(selection.outcome, ""))
-    parts.append(f"{selection.score} % or more" if selection.score else "")
-    parts.append({"new": "to review", "done": "reviewed"}.get(selection.review, ""))
-    parts.append("flagged as wrong" if selection.mark == ANY_MARK else selection.mark and f"flagged: {selection.mark}")
-    parts.append(selection.object)
-    parts.append(" and ".join(f"“{word}”" for word in selection.words.split()))
+    parts.append(gettext("%(score)s %% or more") % {"score": selection.score} if selection.score else "")
+    parts.append({"new": gettext("to review"), "done": gettext("reviewed")}.get(selection.review, ""))
+    if selection.mark == ANY_MARK:
+        parts.append(gettext("flagged as wrong"))
+    elif selection.mark:
+        parts.append(gettext("flagged: %(mark)s") % {"mark": named(selection.mark)})
+    parts.append(named(selection.object))
+    words = [f"“{word}”" for word in selection.words.split()]
+    parts.append(f" {gettext('and')} ".join(words))
     return ", ".join(part for part in parts if part)
 
 
 def _day_name(day: datetime.date, today: datetime.date) -> str:
     if day == today:
-        return "today"
+        return gettext("today")
     if day == today - _DAY:
-        return "yesterday"
-    return f"{day:%A} {day.day} {day:%B}" + (f" {day.year}" if day.year != today.year else "")
+        return gettext("yesterday")
+    return day_in_line(day, today)
 
 
 def _range_name(since: str, until: str, today: datetime.date) -> str:
@@ -179,11 +187,15 @@ def _range_name(since: str, until: str, today: datetime.date) -> str:
         same = begin.rpartition(" ")[0] == end.rpartition(" ")[0]
         if begins_day and ends_day:
             begin, end = begin.removesuffix(" 00:00"), end.removesuffix(" 24:00")
-            return begin if same else f"{begin} to {end}"
-        return f"{begin} to {end.rpartition(' ')[2]}" if same else f"{begin} to {end}"
+            return begin if same else _from_to(begin, end)
+        return _from_to(begin, end.rpartition(" ")[2] if same else end)
     if begin:
-        return f"since {begin.removesuffix(' 00:00')}"
-    return f"until {end}" if end else ""
+        return gettext("since %(moment)s") % {"moment": begin.removesuffix(" 00:00")}
+    return gettext("until %(moment)s") % {"moment": end} if end else ""
+
+
+def _from_to(begin: str, end: str) -> str:
+    return gettext("%(begin)s to %(end)s") % {"begin": begin, "end": end}
 
 
 # --- cameras and scores ----------------------------------------------------------------------------------------------
@@ -200,7 +212,8 @@ def _take_cameras(rest: str, cameras: Iterable[str], filters: dict[str, str], le
             rest = rest[: found.start()] + " " * (found.end() - found.start()) + rest[found.end() :]
     if named:
         filters["camera"], *others = dict.fromkeys(name for _, name in sorted(named.items()))
-        left_out.extend(f"{name} was left out: one camera at a time." for name in others)
+        text = gettext("%(camera)s was left out: one camera at a time.")
+        left_out.extend(text % {"camera": name} for name in others)
         return rest
     owners: dict[str, set[str]] = {}
     for key in names:
@@ -302,7 +315,7 @@ def _sides(tokens: Sequence[_Token], left_out: list[str]) -> tuple[_Side, _Side,
             case _Clock() if side.clock is None:
                 side.clock = token
             case _:
-                left_out.append("A second day or time was left out: a search has one range.")
+                left_out.append(gettext("A second day or time was left out: a search has one range."))
     return begin, end, opening, closing
 
 
@@ -346,7 +359,7 @@ def _since(side: _Side, opening: str, now: datetime.datetime) -> datetime.dateti
 def _whole(side: _Side, now: datetime.datetime, left_out: list[str]) -> dict[str, str]:
     days, clock = side.days, side.clock
     if days is not None and clock is not None and days.after - days.first > _DAY:
-        left_out.append(f"“{clock.text}” was left out: a time of day needs one day.")
+        left_out.append(gettext("“%(clock)s” was left out: a time of day needs one day.") % {"clock": clock.text})
         clock = None
     if clock is not None:
         days = days or _days_of(clock, now)

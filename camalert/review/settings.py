@@ -136,6 +136,7 @@ def build(config: Config, key: str) -> dict[str, Any]:
                         "django.templatetags.i18n",
                         "django.templatetags.l10n",
                         "camalert.review.formats",
+                        "camalert.review.sentences",
                         "camalert.review.views.day",
                     ],
                 },

@@ -22,7 +22,7 @@ from camalert import identity
 from camalert.config import objects
 from camalert.review.alerts.models import FACTS, REVIEWED, TO_REVIEW, Pending, SeenCamera
 from camalert.review.boxes import Box, Part, around, middle, read
-from camalert.review.formats import long_day
+from camalert.review.formats import long_day, phrase
 from camalert.review.selection import ANY_MARK, UNNAMED, Album, Cursor, Selection
 
 PAGE_ROWS = 32  # with more, of filtered ones in any language, a first page would be beyond 60 kB before its pictures
@@ -97,18 +97,18 @@ class Shot:
         """Return what the detection found, as a phrase."""
         match self.outcome:
             case "person":
-                return self.found + ("" if self.percent is None else f", {self.percent} percent")
+                return self.found + ("" if self.percent is None else f", {self.percent} %")
             case "nobody":
-                return "nobody"
+                return _("nobody")
             case "pending":
-                return "being examined"
+                return _("being examined")
             case _:
-                return "not examined"
+                return _("not examined")
 
     @property
     def found(self) -> str:
         """Return what was found where something was, as a phrase: "a person and a dog"."""
-        return objects.phrase(self.kinds)
+        return phrase(self.kinds)
 
     @property
     def is_person(self) -> bool:
@@ -118,7 +118,7 @@ class Shot:
     @property
     def name(self) -> str:
         """Return the camera, or what else its mail says where no camera is named."""
-        return self.camera or self.subject or "Unknown"
+        return self.camera or self.subject or _("Unknown")
 
     @property
     def state(self) -> str:

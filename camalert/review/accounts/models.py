@@ -9,13 +9,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 TOKEN_BYTES = 32  # 256 random bits: nothing to guess, so a plain digest is enough to keep
 READ, REVIEW, ADMIN = "read", "review", "admin"
 SCOPES = {
-    READ: "view",
-    REVIEW: "view, review and mark",
-    ADMIN: "everything, including deletion",
+    READ: gettext_lazy("view"),
+    REVIEW: gettext_lazy("view, review and mark"),
+    ADMIN: gettext_lazy("everything, including deletion"),
 }  # each includes those before
 DEFAULT_DAYS = 365
 MAX_DAYS = 36_500
@@ -42,7 +43,7 @@ class Token(models.Model):
     @property
     def may(self) -> str:
         """Return what it allows, as a phrase."""
-        return SCOPES.get(self.scope, "nothing")
+        return str(SCOPES.get(self.scope, gettext_lazy("nothing")))
 
     def is_expired(self, now: datetime.datetime) -> bool:
         """Tell whether it has expired."""
@@ -139,7 +140,7 @@ def issue(user: Any, name: str, scope: str, days: int) -> str:
     return text
 
 
-def scopes_of(user: Any) -> dict[str, str]:
+def scopes_of(user: Any) -> dict[str, Any]:
     """Return the scopes that an account may give to its tokens; a viewer's tokens delete nothing."""
     return {scope: phrase for scope, phrase in SCOPES.items() if scope != ADMIN or user.is_superuser}
 

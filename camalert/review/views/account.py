@@ -19,7 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -75,7 +75,7 @@ class PasswordForm(PasswordChangeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["old_password"].widget.attrs.pop("autofocus", None)
-        self.fields["new_password2"].label = "Repeat new password"
+        self.fields["new_password2"].label = gettext("Repeat new password")
 
 
 class Logout(views.LogoutView):
@@ -99,7 +99,7 @@ logout = Logout.as_view()
 def first_login(request: HttpRequest) -> HttpResponse:
     """Create the first login, for who knows the code that only the machine's owner can read."""
     if _has_users():
-        raise Http404("There is an account already.")
+        raise Http404(gettext("There is an account already."))
     folder = Path(settings.CAMALERT.review.data_dir)
     form = UserCreationForm(request.POST or None)
     context = {"form": form, "code": (request.POST.get("code", "") or request.GET.get("code", ""))[:50]}
@@ -112,7 +112,7 @@ def first_login(request: HttpRequest) -> HttpResponse:
         return render(request, "review/first_login.html", context, status=422)
     with transaction.atomic():  # IMMEDIATE: of two at once, the later finds the other's login
         if _has_users():
-            raise Http404("There is an account already.")
+            raise Http404(gettext("There is an account already."))
         user = form.save(commit=False)
         user.is_staff = user.is_superuser = True
         user.save()
@@ -128,7 +128,7 @@ def first_login(request: HttpRequest) -> HttpResponse:
 def change_language(request: HttpRequest) -> HttpResponse:
     """Keep the language that somebody chooses."""
     if not languages.choose(request.user, request.POST.get("language", "")):
-        raise Http404(_("There is no such language."))
+        raise Http404(gettext("There is no such language."))
     return redirect("account")
 
 
@@ -163,8 +163,8 @@ def change_password(request: HttpRequest) -> HttpResponse:
     update_session_auth_hash(request, form.user)
     sessions.note(request)
     log.info("review_password_changed", user=request.user.get_username(), keeps_tokens=request.user.keeps_tokens)
-    kept = "Your tokens still work." if request.user.keeps_tokens else "Your tokens no longer work."
-    messages.success(request, f"Password changed. Other browsers have to log in again. {kept}")
+    kept = gettext("Your tokens still work.") if request.user.keeps_tokens else gettext("Your tokens no longer work.")
+    messages.success(request, f"{gettext('Password changed. Other browsers have to log in again.')} {kept}")
     return redirect("account")
 
 
@@ -193,15 +193,20 @@ def add_token(request: HttpRequest) -> HttpResponse:
     scope = request.POST.get("scope", "read")
     days = request.POST.get("days", str(DEFAULT_DAYS))
     if not is_right_again(request):
-        messages.error(request, "Wrong password: no token was made.")
+        messages.error(request, gettext("Wrong password: no token was made."))
     elif not name:
-        messages.error(request, "Give the token a name, such as the program's.")
+        messages.error(request, gettext("Give the token a name, such as the program's."))
     elif request.user.tokens.count() >= MAX_TOKENS:
-        messages.error(request, f"You have {MAX_TOKENS} tokens, the most there can be; remove one first.")
+        messages.error(
+            request,
+            gettext("You have %(count)s tokens, the most there can be; remove one first.") % {"count": MAX_TOKENS},
+        )
     elif scope not in scopes_of(request.user):
-        messages.error(request, "Your tokens cannot have this scope.")
+        messages.error(request, gettext("Your tokens cannot have this scope."))
     elif not re.fullmatch("[0-9]{1,5}", days) or int(days) > MAX_DAYS:
-        messages.error(request, f"A token is valid for 1 to {MAX_DAYS} days, or 0 for no limit.")
+        messages.error(
+            request, gettext("A token is valid for 1 to %(days)s days, or 0 for no limit.") % {"days": MAX_DAYS}
+        )
     else:
         request.session["new_token"] = issue(request.user, name, scope, int(days))
         log.info("review_token_created", user=str(request.user), token=name[:100], scope=scope, days=int(days))
@@ -214,7 +219,7 @@ def remove_token(request: HttpRequest, token_id: int) -> HttpResponse:
     count, _ = request.user.tokens.filter(pk=token_id).delete()
     if count:
         log.info("review_token_removed", user=request.user.get_username())
-        messages.success(request, "Token removed. It no longer works.")
+        messages.success(request, gettext("Token removed. It no longer works."))
     return redirect("account")
 
 
@@ -222,7 +227,7 @@ def remove_token(request: HttpRequest, token_id: int) -> HttpResponse:
 def admin_login(request: HttpRequest) -> HttpResponse:
     """Redirect to the site's login: the admin's own would not be rate-limited."""
     if request.user.is_authenticated:
-        raise PermissionDenied("Only owners may open the database tables.")
+        raise PermissionDenied(gettext("Only owners may open the database tables."))
     return redirect(f"{reverse('login')}?{urlencode({'next': request.GET.get('next', '')})}")
 
 

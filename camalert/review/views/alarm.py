@@ -8,13 +8,14 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from camalert.config import objects
 from camalert.review import shots
 from camalert.review.alerts.models import FACTS, AlertFacts, Clip, Mail, Visit
 from camalert.review.boxes import Box, read
-from camalert.review.formats import local_time, span
+from camalert.review.formats import local_time, phrase, span
 from camalert.review.selection import MISSED, NOT_A_PERSON, UNNAMED, Album, Selection
 from camalert.review.shots import EVENT_GAP_S, Shot, seconds
 from camalert.review.views import visits
@@ -54,10 +55,13 @@ class Alarm:
     def found(self) -> str:
         """Return what counted in it, and how sure that is: "2 people, surest 99 %"."""
         count = len(self.boxes)
-        what = "A person" if count < 2 else f"{count} people"
+        what = gettext("A person") if count < 2 else gettext("%(people)s people") % {"people": count}
         if self.shot.kinds not in ("", objects.PERSON):
-            what = objects.phrase(self.shot.kinds).capitalize()
-        return what + (f", surest {self.shot.percent} %" if self.shot.percent is not None else "")
+            what = phrase(self.shot.kinds)
+            what = what[:1].upper() + what[1:]
+        if self.shot.percent is None:
+            return what
+        return f"{what}, {gettext('surest %(percent)s %%') % {'percent': self.shot.percent}}"
 
     @property
     def taken(self) -> str:
@@ -122,7 +126,7 @@ def show(request: HttpRequest, album: Album, row_id: int) -> HttpResponse:
     """Show one alarm; its neighbours are those in the list it was opened from."""
     alarm = find(album, row_id)
     if alarm is None:
-        raise Http404("This picture no longer exists: it was deleted, or removed for newer ones.")
+        raise Http404(gettext("This picture no longer exists: it was deleted, or removed for newer ones."))
     selection = Selection.parse(album, request.GET)
     newer, older = shots.neighbours(selection, alarm.shot)
     context = {

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert.errors import StatusError
@@ -42,7 +43,7 @@ def row(_request: HttpRequest, album: Album, row_id: int) -> HttpResponse:
     """Return all that is known of one row."""
     found = alarm.find(album, row_id)
     if found is None:
-        raise Http404("This row no longer exists.")
+        raise Http404(gettext("This row no longer exists."))
     facts, mail, clip = found.facts, found.mail, found.clip
     answer = _row(found.shot) | {
         "received": local_time(facts.received_utc),

@@ -9,13 +9,20 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from camalert.review import assets
 from camalert.review.views import push
 
 ICONS = (("icon-192", 192, "any"), ("icon-512", 512, "any"), ("icon-maskable-512", 512, "maskable"))
-SHORTCUTS = (("People", "people"), ("All alarms", "alarms"), ("Cameras", "cameras"), ("Status", "status"))
+SHORTCUTS = (
+    (_("People"), "people"),
+    (_("All alarms"), "alarms"),
+    (_("Cameras"), "cameras"),
+    (_("Status"), "status"),
+)
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -28,7 +35,7 @@ def manifest(_request: HttpRequest) -> HttpResponse:
         "id": root,
         "name": "camalert",
         "short_name": "camalert",
-        "description": "Who was in front of your cameras",
+        "description": gettext("Who was in front of your cameras"),
         "start_url": root,
         "scope": root,
         "display": "standalone",
@@ -38,7 +45,7 @@ def manifest(_request: HttpRequest) -> HttpResponse:
             {"src": static(f"review/{name}.png"), "sizes": f"{size}x{size}", "type": "image/png", "purpose": purpose}
             for name, size, purpose in ICONS
         ],
-        "shortcuts": [{"name": title, "url": reverse(name)} for title, name in SHORTCUTS],
+        "shortcuts": [{"name": str(title), "url": reverse(name)} for title, name in SHORTCUTS],
     }
     return JsonResponse(found, content_type="application/manifest+json")
 

@@ -15,7 +15,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert.review import copies, restores
@@ -53,10 +53,10 @@ def make(request: HttpRequest) -> HttpResponse:
     if not was_asked(request):
         return redirect("backup")
     if copies.is_being_made():
-        messages.info(request, "A copy is being made already.")
+        messages.info(request, gettext("A copy is being made already."))
     else:
         _begin()
-        messages.success(request, "A copy is being made. It appears here when it is complete.")
+        messages.success(request, gettext("A copy is being made. It appears here when it is complete."))
     return redirect("backup")
 
 
@@ -68,7 +68,7 @@ def download(request: HttpRequest, name: str) -> HttpResponse:
         return _ask(request)
     path = copies.folder(settings.CAMALERT) / name
     if not copies.NAME.fullmatch(name) or not path.is_file():
-        raise Http404("This copy no longer exists: a newer one took its place.")
+        raise Http404(gettext("This copy no longer exists: a newer one took its place."))
     response: Any = StreamingHttpResponse(_pieces(path), content_type="application/octet-stream")
     response.headers["Content-Length"] = str(path.stat().st_size)
     response.headers["Content-Disposition"] = f'attachment; filename="camalert-{name}"'
@@ -190,11 +190,11 @@ def remove_kept(request: HttpRequest) -> HttpResponse:
     if not was_asked(request):
         return redirect("backup")
     if restores.remove_kept(request.user.get_username()):
-        messages.success(request, _("The database of before the restore is removed."))
+        messages.success(request, gettext("The database of before the restore is removed."))
     return redirect("backup")
 
 
 def _refused(request: HttpRequest) -> HttpResponse:
     """Ask a script for the password, by the page that does."""
     onward = f"{reverse('confirm')}?{urlencode({'next': reverse('backup')})}"
-    return JsonResponse({"error": _("Give your password once more."), "confirm": onward}, status=403)
+    return JsonResponse({"error": gettext("Give your password once more."), "confirm": onward}, status=403)

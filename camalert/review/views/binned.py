@@ -9,11 +9,12 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert.review import changes
 from camalert.review.alerts.models import Binned
-from camalert.review.formats import local_time, many
+from camalert.review.formats import local_time
 from camalert.review.guard import must_own
 from camalert.review.selection import parse_ids
 from camalert.review.views import api, files, visits
@@ -44,15 +45,24 @@ def act(request: HttpRequest) -> HttpResponse:
         ids = changes.deleted_together(number)
     match request.POST.get("action", ""):
         case "restore":
-            messages.success(request, f"{many(changes.restore(ids, user), 'picture')} restored.")
+            messages.success(request, _restored(changes.restore(ids, user)))
         case "remove":
-            messages.success(request, f"{many(changes.delete_for_good(ids, user), 'picture')} deleted for good.")
+            messages.success(request, _removed(changes.delete_for_good(ids, user)))
         case "empty":
             everything = list(Binned.objects.values_list("pk", flat=True))
-            messages.success(request, f"{many(changes.delete_for_good(everything, user), 'picture')} deleted for good.")
+            messages.success(request, _removed(changes.delete_for_good(everything, user)))
         case _:
             return api.bad("unknown action")
     return redirect("bin")
+
+
+def _restored(count: int) -> str:
+    return ngettext("%(count)s picture restored.", "%(count)s pictures restored.", count) % {"count": count}
+
+
+def _removed(count: int) -> str:
+    text = ngettext("%(count)s picture deleted for good.", "%(count)s pictures deleted for good.", count)
+    return text % {"count": count}
 
 
 @require_safe
@@ -62,7 +72,7 @@ def picture(request: HttpRequest, bin_id: int) -> HttpResponse:
     row = Binned.objects.filter(pk=bin_id).values("camera", "timestamp").first()
     data = Binned.stored(bin_id)
     if row is None or data is None:
-        raise Http404("This picture is no longer in the bin.")
+        raise Http404(gettext("This picture is no longer in the bin."))
     return files.as_picture(request, data, (row["camera"], row["timestamp"], bin_id))
 
 

@@ -16,6 +16,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert import identity
@@ -42,7 +43,11 @@ EXAMPLES = 24  # pictures shown of those that go or come
 FEET = 400
 MAX_CAMERAS = 300
 MAX_BODY = 65_536
-EFFORTS = (("fast", "fast"), ("balanced", "balanced"), ("thorough", "thorough: people far away, ten times the work"))
+EFFORTS = (
+    ("fast", gettext_lazy("fast")),
+    ("balanced", gettext_lazy("balanced")),
+    ("thorough", gettext_lazy("thorough: people far away, ten times the work")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
     """Show the page."""
     found = find(name)
     if found is None:
-        raise Http404("No camera of this name is known. Names are on the page Cameras.")
+        raise Http404(gettext("No camera of this name is known. Names are on the page Cameras."))
     config: Config = settings.CAMALERT
     camera = rules.camera_of(config, found)
     held = configuration.fixed("camera", found)
@@ -96,7 +101,7 @@ def api_preview(request: HttpRequest, name: str) -> HttpResponse:
     """
     found = find(name)
     if found is None:
-        raise Http404("No camera of this name is known.")
+        raise Http404(gettext("No camera of this name is known."))
     try:
         asked = json.loads(request.body) if len(request.body) <= MAX_BODY else None
     except (ValueError, RecursionError):  # no JSON, or nested absurdly deep
@@ -258,7 +263,7 @@ def forget(request: HttpRequest, name: str) -> HttpResponse:
     must_own(request)
     found = find(name)
     if not found or not request.POST.get("sure"):
-        raise Http404("No camera of this name is known.")
+        raise Http404(gettext("No camera of this name is known."))
     try:
         cameras.forget(settings.CAMALERT, found, time.time(), also=_heard(), fixed=_fixed_names())
         _follow(request, found, None)
@@ -266,25 +271,25 @@ def forget(request: HttpRequest, name: str) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("camera", found)
     log.info("review_camera_changed", user=request.user.get_username(), camera=found, name="")
-    messages.success(request, f"{found} is forgotten.")
+    messages.success(request, gettext("%(camera)s is forgotten.") % {"camera": found})
     return redirect("cameras")
 
 
 def _moved(request: HttpRequest, name: str, move: Callable[[str, set[str]], cameras.Change]) -> HttpResponse:
     found = find(name)
     if not found:
-        raise Http404("No camera of this name is known.")
+        raise Http404(gettext("No camera of this name is known."))
     try:
         change = move(found, _fixed_names())
     except StoreError as error:
         messages.error(request, str(error))
         return redirect("camera", found)
     log.info("review_camera_changed", user=request.user.get_username(), camera=found, name=change.name)
-    words = [f"{found} is now {change.name}.", *change.remarks]
+    words = [gettext("%(camera)s is now %(name)s.") % {"camera": found, "name": change.name}, *change.remarks]
     try:
         _follow(request, found, change.name)
     except ConfigError as error:
-        words.append(f"Its settings did not follow: {error}")
+        words.append(gettext("Its settings did not follow: %(error)s") % {"error": error})
     messages.success(request, " ".join(words))
     return redirect("camera", change.name)
 
@@ -296,7 +301,11 @@ def _follow(request: HttpRequest, old: str, new: str | None) -> None:
         return
     has_own = new is not None and identity.key(new) != identity.key(old) and configuration.entry("camera", new)
     moved = None if new is None or has_own else {**block, "name": new}
-    configuration.put(request.user.get_username(), [configuration.Edit("camera", old, moved)], f"Camera {old}: renamed")
+    configuration.put(
+        request.user.get_username(),
+        [configuration.Edit("camera", old, moved)],
+        gettext("Camera %(camera)s: renamed") % {"camera": old},
+    )
 
 
 def _fixed_names() -> set[str]:

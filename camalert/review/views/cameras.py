@@ -13,6 +13,8 @@ from pathlib import Path
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.formats import number_format
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from camalert import identity
@@ -21,6 +23,7 @@ from camalert.detection import rules
 from camalert.errors import StatusError
 from camalert.review import shots
 from camalert.review.alerts.models import CameraDay, SeenCamera
+from camalert.review.formats import word
 from camalert.review.selection import UNNAMED, Album, Selection
 from camalert.review.shots import Shot
 from camalert.status import model as service_status
@@ -139,16 +142,23 @@ def _bars(sums: dict[str, tuple[int, int]], first: datetime.date, highest: int) 
 def _settings(config: Config, camera: Camera) -> list[tuple[str, str]]:
     """Return the settings that apply to a camera's pictures, each with its name."""
     is_default = not (camera.threshold or config.detector.threshold)
-    threshold = f"{rules.threshold_of(config, camera) * 100:.0f} %" + (" (default)" if is_default else "")
+    threshold = f"{rules.threshold_of(config, camera) * 100:.0f} %"
+    if is_default:
+        threshold += f" ({gettext('default')})"
     facts = [
-        ("Examined", "yes" if camera.examine else "no, only stored"),
-        ("Counts as a person from", threshold),
-        ("Effort", rules.effort_of(config, camera)),
+        (gettext("Examined"), gettext("yes") if camera.examine else gettext("no, only stored")),
+        (gettext("Counts as a person from"), threshold),
+        (gettext("Effort"), word(rules.effort_of(config, camera))),
     ]
     if camera.min_person_height_percent or camera.max_person_height_percent < 100:
         low, high = camera.min_person_height_percent, camera.max_person_height_percent
-        facts.append(("Height of a person", f"{low:g} to {high:g} % of the picture"))
-    facts += [(f"Area {area.name or '(unnamed)'}", area.rule) for area in camera.area]
+        height = gettext("%(low)s to %(high)s %% of the picture") % {"low": f"{low:g}", "high": f"{high:g}"}
+        facts.append((gettext("Height of a person"), height))
+    facts += [
+        (gettext("Area %(area)s") % {"area": area.name or gettext("(unnamed)")}, word(area.rule))
+        for area in camera.area
+    ]
     silent_days = camera.silent_days or config.status.silent_days
-    facts.append(("Counts as silent after", f"{silent_days:g} days" if silent_days else "never"))
+    days = gettext("%(days)s days") % {"days": number_format(silent_days)} if silent_days else gettext("never")
+    facts.append((gettext("Counts as silent after"), days))
     return facts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 
 from camalert.system.logs import log
 
@@ -19,32 +20,43 @@ def error_page(request: HttpRequest, status: int, title: str, message: str) -> H
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer a request that makes no sense."""
-    return error_page(request, 400, "Bad request", "camalert cannot make sense of this request. Go back and try again.")
+    return error_page(
+        request,
+        400,
+        gettext("Bad request"),
+        gettext("camalert cannot make sense of this request. Go back and try again."),
+    )
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what this account may not do."""
-    return error_page(request, 403, "Not allowed", _reason(exception) or "Your account does not allow this.")
+    return error_page(
+        request, 403, gettext("Not allowed"), _reason(exception) or gettext("Your account does not allow this.")
+    )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer for what does not exist; a view may say why."""
-    return error_page(request, 404, "Page not found", _reason(exception) or "There is no page at this address.")
+    return error_page(
+        request, 404, gettext("Page not found"), _reason(exception) or gettext("There is no page at this address.")
+    )
 
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Answer after an internal error."""
-    return error_page(request, 500, "Something went wrong", "This is a bug in camalert; its log has the details.")
+    return error_page(
+        request, 500, gettext("Something went wrong"), gettext("This is a bug in camalert; its log has the details.")
+    )
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form that did not come from a page of this site."""
     log.info("review_form_refused", message=reason, peer=request.META["REMOTE_ADDR"])
-    message = (
+    message = gettext(
         "The form was open for too long, came from another site, or your browser blocks cookies. Open the page again"
         " and repeat what you did."
     )
-    return error_page(request, 403, "Please try again", message)
+    return error_page(request, 403, gettext("Please try again"), message)
 
 
 def database_unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -52,8 +64,9 @@ def database_unavailable(request: HttpRequest, error: Exception) -> HttpResponse
     response = error_page(
         request,
         503,
-        "The database is not available",
-        f"camalert creates it at its first start, and it can be busy for a moment. Try again soon. ({error})",
+        gettext("The database is not available"),
+        gettext("camalert creates it at its first start, and it can be busy for a moment. Try again soon.")
+        + f" ({error})",
     )
     response.headers["Retry-After"] = "5"
     return response

@@ -9,7 +9,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from camalert import identity
@@ -23,6 +25,7 @@ MAX_FLAGGED = 500  # marked pictures whose boxes are drawn, the newest
 MAX_BOXES = 60  # of one camera
 MAX_SUMS = 40_000  # two months of 256 names a day, and some
 _DAY = datetime.timedelta(days=1)
+_KEPT = {"keep_alerts": "alarms", "keep_detections": "pictures with people"}  # as programs read it
 
 
 @require_safe
@@ -45,14 +48,14 @@ def api(_request: HttpRequest) -> HttpResponse:
             ],
             "kept": [
                 {
-                    "of": name,
+                    "of": _KEPT[key],
                     "rows": each.rows,
                     "keep": each.keep or None,
                     "oldest": each.oldest or None,
                     "a_day": round(each.a_day, 1),
                     "days": None if each.days is None else round(each.days, 1),
                 }
-                for name, _, each in found["keeping"]
+                for _, key, each in found["keeping"]
             ],
         }
     )
@@ -125,8 +128,8 @@ def _keeping(sums: list[figures.DaySum], today: datetime.date) -> list[tuple[str
     found = []
     kept = tally.kept()
     for table, name, key, count in (
-        ("alerts_alert", "alarms", "keep_alerts", recent.alarms),
-        ("alerts_detect", "pictures with people", "keep_detections", recent.people),
+        ("alerts_alert", gettext("alarms"), "keep_alerts", recent.alarms),
+        ("alerts_detect", gettext("pictures with people"), "keep_detections", recent.people),
     ):
         rows, keep, oldest = kept.get(table, (0, None, ""))
         found.append((name, key, figures.keeping(rows, keep, oldest, count)))
@@ -138,11 +141,14 @@ def _limits() -> list[str]:
     database = settings.CAMALERT.database
     found = []
     if database.keep_days:
-        found.append(f"Nothing older than {database.keep_days:g} days is kept (keep_days).")
+        days = number_format(database.keep_days)
+        found.append(gettext("Nothing older than %(days)s days is kept (keep_days).") % {"days": days})
     if database.keep_bytes:
-        found.append(f"At most {database.keep_bytes / 1e9:.1f} GB are used (keep_bytes).")
+        size = number_format(database.keep_bytes / 1e9, 1)
+        found.append(gettext("At most %(size)s GB are used (keep_bytes).") % {"size": size})
     if database.keep_disk_percent:
-        found.append(f"At most {database.keep_disk_percent:g} % of the disk are used (keep_disk_percent).")
+        percent = number_format(database.keep_disk_percent)
+        found.append(gettext("At most %(percent)s %% of the disk are used (keep_disk_percent).") % {"percent": percent})
     return found
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.templatetags.static import static
+from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from camalert.decoding.kinds import HEAD_BYTES, KINDS, kind_of
@@ -56,7 +57,7 @@ def picture(request: HttpRequest, album: Album, row_id: int) -> HttpResponse:
     """Hand out a picture as it is stored."""
     data = PICTURES[album].stored(row_id)
     if data is None:
-        raise Http404("This picture no longer exists.")
+        raise Http404(gettext("This picture no longer exists."))
     facts = FACTS[album].objects.filter(pk=row_id).values("camera", "timestamp").first() or {
         "camera": "",
         "timestamp": "",
@@ -100,7 +101,7 @@ def _small(kind: Thumbnail, row_id: int) -> HttpResponse:
     except NotYet:
         return _being_made()
     if small is None:
-        raise Http404("This picture no longer exists.")
+        raise Http404(gettext("This picture no longer exists."))
     if not small:
         return _no_picture()
     response = HttpResponse(small, content_type="image/webp" if kind is Thumbnail.CLIP else "image/jpeg")
@@ -142,7 +143,7 @@ def clip(request: HttpRequest, clip_id: int) -> HttpResponse:
     """Hand out a clip, or the range of it that a player asks for."""
     row = Clip.objects.filter(pk=clip_id).values("kind", "size_bytes", "alert_id").first()
     if row is None or (row["alert_id"] or 0) < 0:  # in the bin
-        raise Http404("This clip no longer exists.")
+        raise Http404(gettext("This clip no longer exists."))
     kind, size = clip_kind(row["kind"]), row["size_bytes"]
     wanted = byte_range(request.headers.get("Range", ""), size)
     first, last = wanted or (0, size - 1)
@@ -163,7 +164,7 @@ def kept_mail(request: HttpRequest, mail_id: int) -> HttpResponse:
     must_own(request)
     row = KeptMail.objects.filter(pk=mail_id).first()
     if row is None:
-        raise Http404("This mail is no longer kept: it was removed for newer ones.")
+        raise Http404(gettext("This mail is no longer kept: it was removed for newer ones."))
     mail = Mail.objects.filter(pk=mail_id).values("camera").first() or {"camera": ""}
     content = pieces(("camalert_raw", "raw", mail_id), 0, row.bytes - 1)
     response: Any = StreamingHttpResponse(content, content_type=_UNKNOWN)

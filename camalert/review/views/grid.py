@@ -19,6 +19,7 @@ from django.http import (
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert import identity
@@ -27,7 +28,7 @@ from camalert.config.schema import Camera, Config
 from camalert.detection.rules import objects_of
 from camalert.review import changes, shots
 from camalert.review.alerts.models import SeenCamera
-from camalert.review.formats import many
+from camalert.review.formats import word
 from camalert.review.guard import must_own
 from camalert.review.selection import ANY_MARK, MARKS, UNNAMED, Album, Cursor, Selection, parse_ids
 from camalert.review.shots import Shot, group
@@ -116,20 +117,28 @@ def act(request: HttpRequest, album: Album) -> HttpResponse:
     back = _back(request, album)
     user = request.user.get_username()
     if not selected:
-        messages.info(request, "Select some pictures first.")
+        messages.info(request, gettext("Select some pictures first."))
         return redirect(back)
     match request.POST.get("action", ""):
         case "reviewed" | "unreviewed" as action:
             count = changes.set_reviewed(album, selected, is_reviewed=action == "reviewed", user=user)
-            messages.success(request, f"{many(count, 'picture')} marked as {action}.")
+            messages.success(request, changed(action, count))
         case "zip":
             return download(album, selected, "camalert-pictures.zip")
         case "not a person" | "missed a person" as mark:
             count = changes.set_mark(album, selected, mark, user)
-            messages.success(request, f"{many(count, 'picture')} flagged: {mark}.")
+            messages.success(request, flagged(count, mark))
         case "delete":
             gone = changes.delete(album, selected, user)
-            messages.success(request, f"{many(gone.count, 'picture')} deleted; the bin keeps them for a day.")
+            messages.success(
+                request,
+                ngettext(
+                    "%(count)s picture deleted; the bin keeps it for a day.",
+                    "%(count)s pictures deleted; the bin keeps them for a day.",
+                    gone.count,
+                )
+                % {"count": gone.count},
+            )
         case _:
             return HttpResponseBadRequest("unknown action")
     return redirect(back)
@@ -141,11 +150,26 @@ def review_all(request: HttpRequest, album: Album) -> HttpResponse:
     selection = Selection.parse(album, request.POST)
     unreviewed = shots.ids(replace(selection, review="new"), MAX_REVIEWED)
     count = changes.set_reviewed(album, unreviewed, is_reviewed=True, user=request.user.get_username())
-    message = f"{many(count, 'picture')} marked as reviewed."
+    message = changed("reviewed", count)
     if request.headers.get("Accept", "") == "application/json":
         return JsonResponse({"message": message, "pictures": unreviewed if len(unreviewed) <= api.MAX_IDS else []})
     messages.success(request, message)
     return redirect(reverse(album.value) + f"?{selection.query()}")
+
+
+def changed(action: str, count: int) -> str:
+    """Say how many pictures were marked as "reviewed" or "unreviewed"."""
+    if action == "reviewed":
+        text = ngettext("%(count)s picture marked as reviewed.", "%(count)s pictures marked as reviewed.", count)
+    else:
+        text = ngettext("%(count)s picture marked as unreviewed.", "%(count)s pictures marked as unreviewed.", count)
+    return text % {"count": count}
+
+
+def flagged(count: int, mark: str) -> str:
+    """Say how many pictures were flagged as what."""
+    text = ngettext("%(count)s picture flagged: %(mark)s.", "%(count)s pictures flagged: %(mark)s.", count)
+    return text % {"count": count, "mark": word(mark)}
 
 
 @require_safe

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from camalert.review.alerts.models import AlertFacts, Clip, KeptMail, Mail
@@ -14,7 +15,7 @@ from camalert.review.selection import parse_ids
 PAGE_MAILS = 100
 MOST_CLIPS = 200
 MOST_PICTURES = 50  # the list of all alarms has the others
-UNSAID = "no picture in it could be read"
+UNSAID = gettext_lazy("no picture in it could be read")
 
 
 @require_safe
@@ -48,7 +49,7 @@ def _clips() -> list[dict[str, Any]]:
             "camera": cameras.get(clip.pop("mail"), ""),
             "bytes": clip.pop("size_bytes"),
             **clip,
-            "reason": clip["reason"] or UNSAID,
+            "reason": clip["reason"] or str(UNSAID),
         }
         for clip in found
     ]
@@ -58,7 +59,7 @@ def _pictures() -> list[dict[str, Any]]:
     """Return the latest pictures that could not be examined, with the reason."""
     names = ("pk", "timestamp", "camera", "picture_kind", "picture_name", "reason")
     failed = AlertFacts.objects.filter(outcome="failed").order_by("-timestamp", "-pk").values(*names)[:MOST_PICTURES]
-    return [{"id": row.pop("pk"), **row, "reason": row["reason"] or UNSAID} for row in failed]
+    return [{"id": row.pop("pk"), **row, "reason": row["reason"] or str(UNSAID)} for row in failed]
 
 
 def _page(before: str) -> tuple[list[dict[str, Any]], int | None]:
@@ -75,6 +76,6 @@ def _page(before: str) -> tuple[list[dict[str, Any]], int | None]:
     listed = []
     for row in shown:
         mail = facts.get(row.mail, dict.fromkeys(names, ""))
-        reason = mail.pop("unreadable") or UNSAID
+        reason = mail.pop("unreadable") or str(UNSAID)
         listed.append({"id": row.mail, "received_utc": row.received_utc, "bytes": row.bytes, **mail, "reason": reason})
     return listed, shown[-1].mail if len(rows) > PAGE_MAILS else None

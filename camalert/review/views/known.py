@@ -12,13 +12,14 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert.detection import rules, thresholds
 from camalert.detection.known import Kind
 from camalert.detection.thresholds import Proposal
 from camalert.review.alerts.models import SeenCamera
-from camalert.review.formats import local_time
+from camalert.review.formats import local_time, proposed
 from camalert.review.selection import NAME_CHARS, Album
 from camalert.review.settings import ALERTS
 from camalert.review.views.switches import read
@@ -79,9 +80,9 @@ def forget(request: HttpRequest, object_id: int) -> HttpResponse:
     """Forget an object, and go back to the list that it was on."""
     camera = _forget(request, object_id)
     if camera is None:
-        messages.info(request, "It was forgotten already.")
+        messages.info(request, gettext("It was forgotten already."))
     else:
-        messages.success(request, "Forgotten: from the next picture on it counts as a person again.")
+        messages.success(request, gettext("Forgotten: from the next picture on it counts as a person again."))
     own = request.POST.get("camera", "")[:NAME_CHARS]
     return redirect(f"{reverse('known')}?{urlencode({'camera': own})}" if own else reverse("known"))
 
@@ -98,7 +99,7 @@ def api_forget(request: HttpRequest, object_id: int) -> HttpResponse:
     """Forget an object."""
     camera = _forget(request, object_id)
     if camera is None:
-        raise Http404("There is no such object.")
+        raise Http404(gettext("There is no such object."))
     return JsonResponse({"forgotten": object_id, "camera": camera})
 
 
@@ -109,7 +110,7 @@ def api_threshold(request: HttpRequest) -> HttpResponse:
     if found is None:
         return JsonResponse({"proposal": None})
     names = ("threshold", "instead_of", "pictures", "found", "spared", "lost", "added")
-    return JsonResponse({"proposal": {name: getattr(found, name) for name in names} | {"message": str(found)}})
+    return JsonResponse({"proposal": {name: getattr(found, name) for name in names} | {"message": proposed(found)}})
 
 
 def _forget(request: HttpRequest, object_id: int) -> str | None:

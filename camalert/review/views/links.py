@@ -15,6 +15,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
@@ -34,7 +35,9 @@ from camalert.store.rows import switches
 from camalert.system.logs import log
 
 USED_KEPT = 2000
-INVALID = "This link is not valid, or its message is too old. Log in to switch messages on the page Visits."
+INVALID = gettext_lazy(
+    "This link is not valid, or its message is too old. Log in to switch messages on the page People."
+)
 _wrong = RateLimit(per_second=1 / 5, burst=20)
 
 
@@ -59,12 +62,14 @@ def do(request: HttpRequest, token: str) -> HttpResponse:
     identity = id_of(row.key, row.created_utc) if row else ""
     if parsed is None or row is None or not links.is_signed(_key(), parsed, identity):
         if not may_try(request):
-            return error_page(request, 429, "Too many tries", "Wait a minute, then open the link again.")
-        raise Http404(INVALID)
+            return error_page(
+                request, 429, gettext("Too many tries"), gettext("Wait a minute, then open the link again.")
+            )
+        raise Http404(str(INVALID))
     link = hashlib.sha256(f"{parsed.action} {identity}".encode()).hexdigest()
     used = UsedLink.objects.filter(pk=link).first()
     if used is None and parsed.until_s < now_utc:
-        raise Http404(INVALID)
+        raise Http404(str(INVALID))
     act = _act(parsed.action, row.camera, row.target, now_utc)
     remark = ""
     if request.method == "POST" and "undo" in request.POST:
@@ -75,7 +80,7 @@ def do(request: HttpRequest, token: str) -> HttpResponse:
         try:
             used = _use(link, act, parsed.until_s, now_utc)
         except StoreRefused as error:
-            return error_page(request, 409, "Nothing was switched", str(error))
+            return error_page(request, 409, gettext("Nothing was switched"), str(error))
         log.info("link_used", target=row.target, message=act.did, peer=peer)
     context = {
         "does": act.does,
@@ -98,29 +103,35 @@ def _key() -> bytes:
         return links.key_of(settings.CAMALERT.review)
     except (OSError, ValueError) as error:
         log.warning("links_unsigned", message=str(error))
-        raise Http404(INVALID) from error
+        raise Http404(str(INVALID)) from error
 
 
 def _act(action: str, camera: str, by: str, now_utc: float) -> Act:
     match action:
         case links.SNOOZE:
             until_utc = now_utc + links.SNOOZE_S
-            whom = camera or "all cameras"
+            clock = local_time(until_utc)[11:16]
+            if not camera:
+                return Act(
+                    SwitchRecord(switches.SNOOZE, camera, "", until_utc, by),
+                    gettext("Snooze all cameras for an hour"),
+                    gettext("No messages about all cameras until %(clock)s.") % {"clock": clock},
+                )
             return Act(
                 SwitchRecord(switches.SNOOZE, camera, "", until_utc, by),
-                f"Snooze {whom} for an hour",
-                f"No messages about {whom} until {local_time(until_utc)[11:16]}.",
+                gettext("Snooze %(camera)s for an hour") % {"camera": camera},
+                gettext("No messages about %(camera)s until %(clock)s.") % {"camera": camera, "clock": clock},
             )
         case links.DISARM:
             return Act(
                 SwitchRecord(switches.ARMED, "", switches.OFF, None, by),
-                "Disarm all cameras",
-                "No messages about people until you arm the cameras again.",
+                gettext("Disarm all cameras"),
+                gettext("No messages about people until you arm the cameras again."),
             )
     return Act(
         SwitchRecord(switches.PRESENCE, "", "home", None, by),
-        "Say that I am at home",
-        "Somebody is at home: no messages from the cameras that are quiet then.",
+        gettext("Say that I am at home"),
+        gettext("Somebody is at home: no messages from the cameras that are quiet then."),
     )
 
 
@@ -150,13 +161,15 @@ def _undo(used: UsedLink, now_utc: float) -> str:
     """Put back what a link has switched; return why not, "" when it was."""
     with transaction.atomic():
         if not UsedLink.objects.filter(pk=used.pk, undone=None).exists():
-            return "This was undone already."
+            return gettext("This was undone already.")
         with transaction.atomic(using=ALERTS):
             is_back = read(
                 lambda connection: switches.restore(connection, used.kind, before=used.before, after=used.after)
             )
         if not is_back:
-            return "Somebody has switched something else since, so nothing was undone. Log in to see what holds."
+            return gettext(
+                "Somebody has switched something else since, so nothing was undone. Log in to see what holds."
+            )
         used.undone = now_utc
         used.save()
     return ""

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.dates import WEEKDAYS_ABBR
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert import identity
@@ -32,12 +34,13 @@ from camalert.store.rows import outbox as rows
 from camalert.system.logs import log
 
 RECENT = 20
-TEST_MESSAGE = "If you can read this, messages arrive here. Sent from the review site."
+TEST_MESSAGE = gettext_lazy("If you can read this, messages arrive here. Sent from the review site.")
 HOURS = 24
 EVENTS = {
-    "visit": "somebody is there", "better": "a clearly better picture", "over": "a visit is over",
-    "digest": "a summary of the day", "silent": "a camera sends nothing", "back": "a camera is back",
-    "trouble": "camalert is in trouble", "well": "the trouble is over",
+    "visit": gettext_lazy("somebody is there"), "better": gettext_lazy("a clearly better picture"),
+    "over": gettext_lazy("a visit is over"), "digest": gettext_lazy("a summary of the day"),
+    "silent": gettext_lazy("a camera sends nothing"), "back": gettext_lazy("a camera is back"),
+    "trouble": gettext_lazy("camalert is in trouble"), "well": gettext_lazy("the trouble is over"),
 }  # fmt: skip
 PRIORITIES = ("low", "normal", "high", "urgent")
 
@@ -76,7 +79,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "priorities": PRIORITIES,
         "new": Notify(),
         "new_week": "0" * 7 * HOURS,
-        "days": week.DAYS,
+        "days": [str(WEEKDAYS_ABBR[number]) for number in range(7)],
         "hour_numbers": range(HOURS),
         "untold": _untold(),
         "problem": configuration.problem(),
@@ -115,7 +118,7 @@ def api_test(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"error": 'send {"target": "phone"} with the name of a target in force'}, status=400)
     own = secrets.token_hex(8)
     with transaction.atomic(using=ALERTS):
-        row_id = switches.read(lambda connection: rows.put_test(connection, found, TEST_MESSAGE, own, time.time()))
+        row_id = switches.read(lambda connection: rows.put_test(connection, found, str(TEST_MESSAGE), own, time.time()))
     line.say(Outbox())
     log.info("review_test_sent", user=request.user.get_username(), target=found)
     return JsonResponse({"id": row_id, "state": "waiting"}, status=202)
@@ -126,7 +129,7 @@ def api_tested(_request: HttpRequest, row_id: int) -> HttpResponse:
     """Return what became of a test, with the channel's answer in words."""
     found = Told.objects.filter(pk=row_id, event=rows.TEST).first()
     if found is None:
-        raise Http404("There is no such test any more.")
+        raise Http404(gettext("There is no such test any more."))
     return JsonResponse({"id": found.pk, "target": found.target, "state": found.state, "reason": found.reason})
 
 

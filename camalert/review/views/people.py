@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
@@ -50,7 +50,10 @@ def put(request: HttpRequest) -> HttpResponse:
     users = get_user_model().objects
     is_new = not users.filter(username=name).exists()
     if is_new and users.count() >= MAX_PEOPLE:
-        messages.error(request, f"There are {MAX_PEOPLE} accounts, the most there can be; remove one first.")
+        messages.error(
+            request,
+            gettext("There are %(count)s accounts, the most there can be; remove one first.") % {"count": MAX_PEOPLE},
+        )
         return redirect("people-accounts")
     is_owner = request.POST.get("role") == OWNER if is_new else None
     try:
@@ -59,7 +62,8 @@ def put(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(error))
     else:
         log.info("review_account_changed", user=request.user.get_username(), account=name, change="password")
-        messages.success(request, f"{name} can log in{'' if is_new else ' with the new password'}.")
+        text = gettext("%(name)s can log in.") if is_new else gettext("%(name)s can log in with the new password.")
+        messages.success(request, text % {"name": name})
     return redirect("people-accounts")
 
 
@@ -69,28 +73,34 @@ def change(request: HttpRequest, user_id: int) -> HttpResponse:
     must_own(request)
     found = get_user_model().objects.filter(pk=user_id).first()
     if found is None:
-        raise Http404("There is no such account any more.")
+        raise Http404(gettext("There is no such account any more."))
     what = request.POST.get("change", "")
     if found.pk == request.user.pk:
-        messages.error(request, "Your own account is changed by another owner: one must stay.")
+        messages.error(request, gettext("Your own account is changed by another owner: one must stay."))
     elif what in (OWNER, VIEWER):
         found.is_staff = found.is_superuser = what == OWNER
         found.save(update_fields=["is_staff", "is_superuser"])
-        messages.success(request, f"{found.get_username()} is {'an owner' if what == OWNER else 'a viewer'} now.")
+        text = gettext("%(name)s is an owner now.") if what == OWNER else gettext("%(name)s is a viewer now.")
+        messages.success(request, text % {"name": found.get_username()})
     elif what in (DISABLE, ENABLE):
         found.is_active = what == ENABLE
         found.save(update_fields=["is_active"])
         sessions.end(found)
         name = found.get_username()
-        messages.success(request, f"{name} can log in again." if found.is_active else f"{name} can no longer log in.")
+        text = gettext("%(name)s can log in again.") if found.is_active else gettext("%(name)s can no longer log in.")
+        messages.success(request, text % {"name": name})
     elif what == NO_SECOND_FACTOR:
         second_factor.switch_off(found)
-        messages.success(request, _("%(name)s logs in with the password alone now.") % {"name": found.get_username()})
+        messages.success(
+            request, gettext("%(name)s logs in with the password alone now.") % {"name": found.get_username()}
+        )
     elif what == "remove":
         logins.remove(found.get_username())
-        messages.success(request, f"{found.get_username()} is removed, with sessions and tokens.")
+        messages.success(
+            request, gettext("%(name)s is removed, with sessions and tokens.") % {"name": found.get_username()}
+        )
     else:
-        raise Http404("There is no such change.")
+        raise Http404(gettext("There is no such change."))
     log.info(
         "review_account_changed", user=request.user.get_username(), account=found.get_username(), change=what
     )  # fmt: skip

@@ -11,17 +11,20 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert.config.schema import Config
 from camalert.errors import ConfigError, StatusError
 from camalert.review import brands, configuration, encryption
 from camalert.review.configuration import Edit
+from camalert.review.formats import many
 from camalert.review.guard import must_own
+from camalert.review.sentences import sentence
 from camalert.review.views import settings as settings_views
 from camalert.review.visitors import host_name, is_loopback
 from camalert.status import model as status
-from camalert.status.model import CameraStatus, MailActivity, counted
+from camalert.status.model import CameraStatus, MailActivity
 
 NEW_S = 15.0
 PINNED_S = 600.0  # how long a failure stays on top, when no success of the same client follows
@@ -84,11 +87,15 @@ def encrypt(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"error": 'send {"port": 465}'}, status=400)
     own = None if encryption.is_configured(config) else encryption.available(config)
     if own is None and not encryption.is_configured(config):
-        error = "There is no certificate, and the site could make none: run `camalert make-certificate` on the server."
+        error = gettext(
+            "There is no certificate, and the site could make none: run `camalert make-certificate` on the server."
+        )
         return JsonResponse({"error": error}, status=409)
     edit = Edit("listen", str(port), {"port": port, "tls": "implicit"})
     try:
-        change = configuration.put(request.user.get_username(), [edit], f"Port {port} with TLS", own)
+        change = configuration.put(
+            request.user.get_username(), [edit], gettext("Port %(port)s with TLS") % {"port": port}, own
+        )
     except ConfigError as error:
         return JsonResponse({"error": str(error)}, status=400)
     return JsonResponse(settings_views.shown(change), status=202)
@@ -116,7 +123,7 @@ def _activity() -> dict[str, Any]:
         "latest": _line(events[0], cameras, now_utc) if events else None,
         "pinned": [_line(each, cameras, now_utc) for each in pinned],
         "activity": [_line(each, cameras, now_utc) for each in events if each not in pinned],
-        "problem": "camalert is not running." if now_utc - found.written_utc > status.STALE_S else "",
+        "problem": gettext("camalert is not running.") if now_utc - found.written_utc > status.STALE_S else "",
     }
 
 
@@ -137,10 +144,15 @@ def said(each: MailActivity, camera: CameraStatus | None) -> str:
     """Say what a client did: "Garage delivered, 1 picture, clock 2 h behind: works"."""
     if each.is_failure or (each.message and not each.pictures and not each.clips):
         return each.message
-    who = each.camera or f"A camera at {each.peer}"
-    found = [counted(count, noun) for count, noun in ((each.pictures, "picture"), (each.clips, "clip")) if count]
+    who = each.camera or gettext("A camera at %(peer)s") % {"peer": each.peer}
+    found = [many(count, noun) for count, noun in ((each.pictures, "picture"), (each.clips, "clip")) if count]
     if not found:
-        return f"{who} delivered a mail without a picture: the connection works, but an alarm should have one"
-    clock = f", clock {camera.clock}" if camera is not None and camera.clock else ""
-    note = f" ({each.message})" if each.message else ""
-    return f"{who} delivered, {' and '.join(found)}{clock}: works{note}"
+        text = gettext(
+            "%(camera)s delivered a mail without a picture: the connection works, but an alarm should have one"
+        )
+        return text % {"camera": who}
+    what = found[0] if len(found) == 1 else gettext("%(first)s and %(last)s") % {"first": found[0], "last": found[1]}
+    if camera is not None and camera.clock:
+        what += ", " + gettext("clock %(clock)s") % {"clock": sentence(camera.clock)}
+    note = f" ({sentence(each.message)})" if each.message else ""
+    return gettext("%(camera)s delivered, %(what)s: works") % {"camera": who, "what": what} + note

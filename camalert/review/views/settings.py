@@ -8,6 +8,7 @@ from typing import Any, cast
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert.config.build import keys_of
@@ -23,7 +24,11 @@ from camalert.review.guard import must_own
 SECRETS = tuple(name for name, (_, metadata) in keys_of(Notify).items() if metadata.get("secret"))
 SHOWN = 100
 NAME_CHARS = 200
-NOUNS: dict[Kind, str] = {"camera": "Camera", "notify": "Notifications to", "listen": "Port"}
+NOUNS: dict[Kind, Any] = {
+    "camera": gettext_lazy("Camera"),
+    "notify": gettext_lazy("Notifications to"),
+    "listen": gettext_lazy("Port"),
+}
 
 
 @require_safe
@@ -45,7 +50,7 @@ def undo(request: HttpRequest, change_id: int) -> HttpResponse:
     must_own(request)
     try:
         configuration.undo(request.user.get_username(), _find(change_id))
-        messages.success(request, "Taken back. camalert takes it over in a moment.")
+        messages.success(request, gettext("Taken back. camalert takes it over in a moment."))
     except ConfigError as error:
         messages.error(request, str(error))
     return redirect("settings")
@@ -119,8 +124,8 @@ def complete(kind: Kind, name: str, block: Raw | None) -> Raw | None:
 def summary_of(kind: Kind, name: str, block: Raw | None) -> str:
     """Say what a change is about."""
     if block is None:
-        return f"{NOUNS[kind]} {name}: removed"
-    return f"{NOUNS[kind]} {name}: {', '.join(str(key) for key in block if key != 'name') or 'added'}"
+        return f"{NOUNS[kind]} {name}: {gettext('removed')}"
+    return f"{NOUNS[kind]} {name}: {', '.join(str(key) for key in block if key != 'name') or gettext('added')}"
 
 
 def _bare(block: Raw) -> Raw:
@@ -142,7 +147,7 @@ def shown(change: SettingsChange) -> dict[str, Any]:
 def _find(change_id: int) -> SettingsChange:
     found = SettingsChange.objects.filter(pk=change_id).first()
     if found is None:
-        raise Http404("This change is no longer known.")
+        raise Http404(gettext("This change is no longer known."))
     return found
 
 

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 from camalert.errors import StatusError
 from camalert.notify import outbox
 from camalert.review import figures, tally
+from camalert.review.sentences import sentence
 from camalert.review.views import switches, visits
 from camalert.status import model as status
 from camalert.status.text import health
@@ -40,7 +41,7 @@ def live(request: HttpRequest) -> HttpResponse:
 def alive(_request: HttpRequest) -> HttpResponse:
     """Tell every open page whether the service works."""
     found = _facts()
-    answer = {"health": found["health"], "message": found["message"]}
+    answer = {"health": found["health"], "message": sentence(found["message"])}
     with contextlib.suppress(DatabaseError):
         answer["to_review"] = visits.counted(visits.to_review())
     return JsonResponse(answer)
@@ -84,9 +85,9 @@ def _keeping() -> dict[str, Any]:
 
 
 def _sizes(database: Path) -> list[tuple[str, int]]:
-    files = (("Database", database), ("Write-ahead log", database.with_name(database.name + "-wal")))
+    files = ((gettext("Database"), database), (gettext("Write-ahead log"), database.with_name(database.name + "-wal")))
     sizes = [(name, os.path.getsize(path)) for name, path in files if path.exists()]
     with contextlib.suppress(OSError):
         disk = shutil.disk_usage(database.parent)
-        sizes += [("Disk, free", disk.free), ("Disk, whole", disk.total)]
+        sizes += [(gettext("Disk, free"), disk.free), (gettext("Disk, whole"), disk.total)]
     return sizes

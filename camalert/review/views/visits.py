@@ -14,15 +14,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert import identity
-from camalert.config import objects
 from camalert.config.objects import PERSON
 from camalert.review import changes, shots
 from camalert.review.alerts.models import IS_OPEN, TO_REVIEW, AlertFacts, Clip, SeenCamera, Told, Visit
 from camalert.review.boxes import Box, Part, read
-from camalert.review.formats import local_time, many, span
+from camalert.review.formats import lasting, local_time, many, phrase, span, word
 from camalert.review.guard import must_own
 from camalert.review.selection import MARKS, MAX_ID, NOT_A_PERSON, Album, Selection, parse_ids
 from camalert.review.sharing import listing
@@ -70,7 +70,7 @@ class Card:
     @property
     def name(self) -> str:
         """Return the camera's name, or that it has none."""
-        return self.camera or "Unnamed camera"
+        return self.camera or gettext("Unnamed camera")
 
     @property
     def timestamp(self) -> str:
@@ -86,7 +86,8 @@ class Card:
     def time(self) -> str:
         """Return from when to when it was."""
         began, last = self.timestamp, local_time(self.last_utc)
-        return began[11:16] + (f" to {last[11:16]}" if last[11:16] != began[11:16] else "")
+        begin, end = began[11:16], last[11:16]
+        return begin if begin == end else gettext("%(begin)s to %(end)s") % {"begin": begin, "end": end}
 
     @property
     def percent(self) -> int:
@@ -102,10 +103,10 @@ class Card:
     def text(self) -> str:
         """Return how much there is of it: "3 pictures, up to 2 people, for 40 seconds"."""
         length_s = self.last_utc - self.began_utc
-        parts = [objects.phrase(self.kinds)] if self.kinds != PERSON else []
+        parts = [phrase(self.kinds)] if self.kinds != PERSON else []
         parts += [many(self.pictures, "picture")]
-        parts += [f"up to {self.people} people"] if self.people > 1 else []
-        parts += [f"for {span(length_s)}"] if length_s >= 1 else []
+        parts += [gettext("up to %(people)s people") % {"people": self.people}] if self.people > 1 else []
+        parts += [lasting(length_s)] if length_s >= 1 else []
         return ", ".join(parts)
 
     @property
@@ -194,22 +195,28 @@ def act(request: HttpRequest) -> HttpResponse:
     selected = parse_ids(",".join(request.POST.getlist("id")), MAX_SELECTED)
     back = reverse("visits") + f"?{Selection.inbox(QueryDict(request.POST.get('query', '')).dict()).query()}"
     if not selected:
-        messages.info(request, "Select some visits first.")
+        messages.info(request, gettext("Select some visits first."))
         return redirect(back)
     pictures, user = changes.pictures_of(selected), request.user.get_username()
-    count = many(len(selected), "visit")
+    count = len(selected)
     match action:
         case "reviewed" | "unreviewed":
             changes.set_reviewed(Album.ALARMS, pictures, is_reviewed=action == "reviewed", user=user)
-            messages.success(request, f"{count} marked as {action}.")
+            messages.success(request, _changed(action, count))
         case "not a person":
             changes.set_mark(Album.ALARMS, pictures, NOT_A_PERSON, user)
-            messages.success(request, f"{count} flagged: not a person.")
+            text = ngettext("%(count)s visit flagged: %(mark)s.", "%(count)s visits flagged: %(mark)s.", count)
+            messages.success(request, text % {"count": count, "mark": word(NOT_A_PERSON)})
         case "zip":
             return grid.download(Album.ALARMS, pictures, "camalert-visits.zip")
         case "delete":
             changes.delete(Album.ALARMS, pictures, user)
-            messages.success(request, f"{count} deleted; the bin keeps the pictures for a day.")
+            text = ngettext(
+                "%(count)s visit deleted; the bin keeps it for a day.",
+                "%(count)s visits deleted; the bin keeps them for a day.",
+                count,
+            )
+            messages.success(request, text % {"count": count})
         case _:
             return HttpResponseBadRequest("unknown action")
     return redirect(back)
@@ -222,11 +229,19 @@ def review_all(request: HttpRequest) -> HttpResponse:
     visits = list(_rows(selection).order_by("-began_utc").values_list("pk", flat=True)[:MAX_REVIEWED])
     unreviewed = _unreviewed(visits)
     changes.set_reviewed(Album.ALARMS, unreviewed, is_reviewed=True, user=request.user.get_username())
-    message = f"{many(len(visits), 'visit')} marked as reviewed."
+    message = _changed("reviewed", len(visits))
     if request.headers.get("Accept", "") == "application/json":
         return JsonResponse({"message": message, "pictures": unreviewed if len(unreviewed) <= api.MAX_IDS else []})
     messages.success(request, message)
     return redirect(reverse("visits") + f"?{Selection.inbox(request.POST).query()}")
+
+
+def _changed(action: str, count: int) -> str:
+    if action == "reviewed":
+        text = ngettext("%(count)s visit marked as reviewed.", "%(count)s visits marked as reviewed.", count)
+    else:
+        text = ngettext("%(count)s visit marked as unreviewed.", "%(count)s visits marked as unreviewed.", count)
+    return text % {"count": count}
 
 
 def to_review() -> int:
@@ -332,7 +347,7 @@ def visit(request: HttpRequest, visit_id: int) -> HttpResponse:
     """Show one visit: its pictures, its clips, and who was told of it; its neighbours are those of the selection."""
     found = cards(Visit.objects.filter(pk=visit_id))
     if not found:
-        raise Http404("This visit no longer exists: its pictures were deleted, or removed for newer ones.")
+        raise Http404(gettext("This visit no longer exists: its pictures were deleted, or removed for newer ones."))
     card, selection = found[0], Selection.inbox(request.GET)
     newer, older = _neighbours(selection, card)
     pictures = pictures_of(visit_id)
@@ -413,7 +428,7 @@ def row(_request: HttpRequest, visit_id: int) -> HttpResponse:
     """Return one visit with its pictures that are still there, oldest first."""
     found = cards(Visit.objects.filter(pk=visit_id))
     if not found:
-        raise Http404("This visit no longer exists.")
+        raise Http404(gettext("This visit no longer exists."))
     columns = ("alert_id", "detect_id", "timestamp", "best_score", "reviewed_utc", "mark", "clip")
     pictures = AlertFacts.objects.filter(visit=visit_id).order_by("timestamp", "pk").values(*columns)
     shown = [

@@ -2,7 +2,7 @@
 
 import { playInPlace } from "./clip.js";
 import { light } from "./lightbox.js";
-import { attempt, isTyping, keepPlace, send, toast, tellThere } from "./ask.js";
+import { MARKS, attempt, isTyping, keepPlace, send, toast, tellThere } from "./ask.js";
 
 const SWIPE_PX = 60;
 
@@ -18,7 +18,7 @@ const follow = (name) => { const link = document.getElementById(name); if (link)
 
 function showReviewed(isReviewed) {
   alarm.dataset.reviewed = String(isReviewed);
-  reviewed.textContent = isReviewed ? "✓ Reviewed" : "Mark reviewed";
+  reviewed.textContent = isReviewed ? `✓ ${gettext("Reviewed")}` : gettext("Mark reviewed");
   reviewed.classList.toggle("plain", isReviewed);
 }
 
@@ -31,7 +31,7 @@ async function change(values) {
 async function toggleReviewed() {
   const wasReviewed = alarm.dataset.reviewed === "true";
   await change({ reviewed: !wasReviewed });
-  toast(wasReviewed ? "Marked as unreviewed." : "Marked as reviewed.", () => change({ reviewed: wasReviewed }));
+  toast(wasReviewed ? gettext("Marked as unreviewed.") : gettext("Marked as reviewed."), () => change({ reviewed: wasReviewed }));
 }
 
 /** Mark it as reviewed and go on to the next one of the list; one that is reviewed becomes unreviewed and stays. */
@@ -39,7 +39,7 @@ async function reviewAndGoOn() {
   const older = document.getElementById("older");
   if (alarm.dataset.reviewed === "true" || !older) { await toggleReviewed(); return; }
   await change({ reviewed: true });
-  tellThere("Marked as reviewed.", { url: alarm.dataset.change, body: { ids: [id], reviewed: false } });
+  tellThere(gettext("Marked as reviewed."), { url: alarm.dataset.change, body: { ids: [id], reviewed: false } });
   location.assign(older.href);
 }
 
@@ -48,13 +48,13 @@ async function toggleMark(button) {
   const before = marks.find(isPressed)?.dataset.mark ?? null;
   const mark = isPressed(button) ? null : button.dataset.mark;
   await change({ mark });
-  toast(mark ? `Flagged: ${mark}.` : "Flag removed.", () => change({ mark: before, reviewed: wasReviewed }));
+  toast(mark ? interpolate(gettext("Flagged: %(mark)s."), { mark: MARKS[mark] }, true) : gettext("Flag removed."), () => change({ mark: before, reviewed: wasReviewed }));
 }
 
 async function removeThis() {
   if (!alarm.dataset.delete) return; // owners only
   const { deletion } = await send(alarm.dataset.delete, { ids: [id] });
-  tellThere("1 picture deleted; the bin keeps it for a day.", { url: alarm.dataset.restore, body: { deletion } });
+  tellThere(gettext("1 picture deleted; the bin keeps it for a day."), { url: alarm.dataset.restore, body: { deletion } });
   const next = document.getElementById("older") ?? document.getElementById("newer");
   location.replace(next ? next.href : alarm.dataset.list);
 }

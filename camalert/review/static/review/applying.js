@@ -20,7 +20,7 @@ async function settled(changes, id) {
       }
     } catch { /* it is beginning again */ }
   }
-  throw new Error("camalert did not answer whether it took the change; look at its log.");
+  throw new Error(gettext("camalert did not answer whether it took the change; look at its log."));
 }
 
 /**
@@ -28,18 +28,18 @@ async function settled(changes, id) {
  * Throws an error with words when it is not taken.
  */
 export async function apply(url, body, changes, progress = () => {}) {
-  progress("Being checked …");
+  progress(gettext("Being checked …"));
   let change;
   try {
     change = await send(url, body);
-    progress("Being applied: camalert begins again, which takes some seconds …");
+    progress(gettext("Being applied: camalert begins again, which takes some seconds …"));
     change = await settled(changes, change.id);
-    if (change.state === "refused") throw new Error(`Not taken: ${change.why} Nothing was changed.`);
+    if (change.state === "refused") throw new Error(interpolate(gettext("Not taken: %(why)s Nothing was changed."), { why: change.why }, true));
   } catch (error) {
     progress("");
     throw error;
   }
-  const words = change.state === "written" ? `Saved; ${change.why}.` : "In force.";
+  const words = change.state === "written" ? interpolate(gettext("Saved; %(why)s."), { why: change.why }, true) : gettext("In force.");
   progress(words);
   return change;
 }
@@ -48,7 +48,7 @@ export async function apply(url, body, changes, progress = () => {}) {
 export async function applyWithUndo(url, body, changes, progress, after = () => {}) {
   try {
     const change = await apply(url, body, changes, progress);
-    toast(`${change.summary}: in force.`, async () => {
+    toast(interpolate(gettext("%(summary)s: in force."), { summary: change.summary }, true), async () => {
       await apply(`${changes}${change.id}/undo/`, {}, changes, progress);
       after();
     });

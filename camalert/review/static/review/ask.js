@@ -9,6 +9,11 @@ const MAX_AGAIN = 30;
 
 // --- whether the server answers --------------------------------------------------------------------------------------
 
+/** The language of the page, for times and numbers. */
+export const LANGUAGE = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+/** What pictures are flagged as, in words; the keys are what the site keeps. */
+export const MARKS = { "not a person": gettext("not a person"), "missed a person": gettext("missed a person") };
+
 const bar = document.getElementById("bar");
 let answeredAt = new Date();
 let problem = ""; // the service's, while the site itself answers
@@ -21,15 +26,16 @@ function showBar(...content) {
 
 function showSilence(why = "") {
   document.body.classList.add("silent");
-  showBar(`No answer from camalert since ${answeredAt.toLocaleTimeString("en-GB")}. This page shows what was known then.${why}`);
+  const since = answeredAt.toLocaleTimeString(LANGUAGE, { hourCycle: "h23" });
+  showBar(interpolate(gettext("No answer from camalert since %(since)s. This page shows what was known then."), { since }, true) + why);
 }
 
 function showEnded() {
   document.body.classList.add("silent");
   const link = document.createElement("a");
   link.href = `${document.body.dataset.login}?next=${encodeURIComponent(location.pathname + location.search)}`;
-  link.textContent = "Log in again";
-  showBar("Your session has ended. ", link);
+  link.textContent = gettext("Log in again");
+  showBar(`${gettext("Your session has ended.")} `, link);
 }
 
 function showAnswer() {
@@ -46,15 +52,15 @@ export async function ask(url, options = {}) {
     response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(SLOW_MS), ...options });
   } catch {
     showSilence();
-    throw new Error("camalert does not answer.");
+    throw new Error(gettext("camalert does not answer."));
   }
   if (response.type === "opaqueredirect" || response.status === 401) {
     showEnded();
-    throw new Error("Your session has ended.");
+    throw new Error(gettext("Your session has ended."));
   }
   if (response.status >= 500 && response.status !== 503) {
-    showSilence(` (It answers with error ${response.status}.)`);
-    throw new Error(`camalert answers with error ${response.status}; its log has the details.`);
+    showSilence(` ${interpolate(gettext("(It answers with error %(status)s.)"), { status: response.status }, true)}`);
+    throw new Error(interpolate(gettext("camalert answers with error %(status)s; its log has the details."), { status: response.status }, true));
   }
   showAnswer();
   return response;
@@ -103,9 +109,9 @@ export async function send(url, body) {
     method: "POST",
     headers: { "Content-Type": "application/json", "X-CSRFToken": document.body.dataset.csrf },
     body: JSON.stringify(body),
-  }).catch((error) => { throw new Error(`${error.message.replace(/\.$/, "")}; nothing was changed.`); });
+  }).catch((error) => { throw new Error(interpolate(gettext("%(why)s; nothing was changed."), { why: error.message.replace(/\.$/, "") }, true)); });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error ?? `camalert answers ${response.status}; nothing was changed.`);
+  if (!response.ok) throw new Error(answer.error ?? interpolate(gettext("camalert answers %(status)s; nothing was changed."), { status: response.status }, true));
   return answer;
 }
 
@@ -122,10 +128,10 @@ export function tell(message, kind = "success", undo = null) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "plain";
-    button.textContent = "Undo";
+    button.textContent = gettext("Undo");
     button.addEventListener("click", () => {
       toastPlace.replaceChildren();
-      attempt(undo().then(() => tell("Undone.")));
+      attempt(undo().then(() => tell(gettext("Undone."))));
     }, { once: true });
     line.append(button);
   }

@@ -1,7 +1,7 @@
 // One camera's settings, drawn on its last picture: areas and heights by mouse, touch and keys; at once what they would
 // have meant.
 
-import { send } from "./ask.js";
+import { LANGUAGE, MARKS, send } from "./ask.js";
 import { applyWithUndo } from "./applying.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -74,7 +74,7 @@ async function tryNow() {
     const effect = await send(form.dataset.preview, block());
     if (turn !== asked) return; // a later question is under way
     sentence.textContent = effect.sentence;
-    field("short").textContent = `${effect.after} of ${effect.pictures} pictures count${effect.after === effect.before ? "" : ` instead of ${effect.before}`}`;
+    field("short").textContent = interpolate(effect.after === effect.before ? gettext("%(after)s of %(pictures)s pictures count") : gettext("%(after)s of %(pictures)s pictures count instead of %(before)s"), effect, true);
     feet = effect.feet;
     showExamples(effect);
     draw();
@@ -84,7 +84,7 @@ async function tryNow() {
 }
 
 function showExamples(effect) {
-  const parts = [["going", "Would not count any more"], ["coming", "Would count in addition"]].filter(([name]) => effect[name].count).map(([name, title]) => {
+  const parts = [["going", gettext("Would not count any more")], ["coming", gettext("Would count in addition")]].filter(([name]) => effect[name].count).map(([name, title]) => {
     const part = document.createElement("div");
     const head = document.createElement("h3");
     head.textContent = `${title}: ${effect[name].count}`;
@@ -93,7 +93,7 @@ function showExamples(effect) {
     for (const example of effect[name].examples) {
       const link = document.createElement("a");
       link.href = example.page;
-      link.setAttribute("aria-label", `Alarm ${example.id}, score ${example.percent} %${example.mark ? `, marked ${example.mark}` : ""}`);
+      link.setAttribute("aria-label", `${interpolate(gettext("Alarm %(id)s, score %(percent)s %"), { ...example }, true)}${example.mark ? `, ${MARKS[example.mark]}` : ""}`);
       const image = document.createElement("img");
       image.src = example.thumbnail;
       image.alt = "";
@@ -101,7 +101,7 @@ function showExamples(effect) {
       image.width = 120;
       image.height = 75;
       const caption = document.createElement("span");
-      caption.textContent = `${example.percent} %${example.mark ? ` · ${example.mark}` : ""}`;
+      caption.textContent = `${example.percent} %${example.mark ? ` · ${MARKS[example.mark]}` : ""}`;
       if (example.mark) caption.className = "marked";
       link.append(image, caption);
       const item = document.createElement("li");
@@ -149,17 +149,17 @@ function draw() {
 /** Put the handles where their points are; they stay the same elements while they are dragged, and keep the focus. */
 function place() {
   const wanted = [];
-  for (const [id, at, text] of [["min", SMALLEST_X, "Smallest person"], ["max", LARGEST_X, "Largest person"]]) {
+  for (const [id, at, text] of [["min", SMALLEST_X, gettext("Smallest person")], ["max", LARGEST_X, gettext("Largest person")]]) {
     const tall = number(id, id === "min" ? 0 : 100);
     wanted.push({ key: id, x: at, y: FLOOR_Y - tall * 0.98, kind: "measure", label: text, tall, id });
   }
   if (areas[chosen] && !areasFixed) {
     const { points, name } = areas[chosen];
-    points.forEach(([px, py], corner) => wanted.push({ key: `corner-${corner}`, x: px, y: py, kind: "corner", corner, label: `Corner ${corner + 1} of ${name || "the area"}: ${round(px)} % across, ${round(py)} % down` }));
+    points.forEach(([px, py], corner) => wanted.push({ key: `corner-${corner}`, x: px, y: py, kind: "corner", corner, label: interpolate(gettext("Corner %(number)s of %(area)s: %(across)s % across, %(down)s % down"), { number: corner + 1, area: name || gettext("the area"), across: round(px).toLocaleString(LANGUAGE), down: round(py).toLocaleString(LANGUAGE) }, true) }));
     if (points.length < CORNERS.most) {
       points.forEach(([px, py], corner) => {
         const [qx, qy] = points[(corner + 1) % points.length];
-        wanted.push({ key: `between-${corner}`, x: (px + qx) / 2, y: (py + qy) / 2, kind: "between", corner, label: `Add a corner after corner ${corner + 1}` });
+        wanted.push({ key: `between-${corner}`, x: (px + qx) / 2, y: (py + qy) / 2, kind: "between", corner, label: interpolate(gettext("Add a corner after corner %(number)s"), { number: corner + 1 }, true) });
       });
     }
   }
@@ -172,7 +172,7 @@ function place() {
     handle.setAttribute("aria-label", each.kind === "measure" ? each.label : each.label);
     if (each.kind === "measure") {
       handle.setAttribute("aria-valuenow", Math.round(each.tall));
-      handle.setAttribute("aria-valuetext", `${Math.round(each.tall)} % of the picture's height`);
+      handle.setAttribute("aria-valuetext", interpolate(gettext("%(percent)s % of the picture's height"), { percent: Math.round(each.tall) }, true));
     }
   }
   for (const gone of before.values()) gone.remove();
@@ -300,23 +300,23 @@ function listAreas() {
     name.type = "text";
     name.value = area.name;
     name.maxLength = 60;
-    name.setAttribute("aria-label", `Name of area ${index + 1}`);
-    name.placeholder = "name";
+    name.setAttribute("aria-label", interpolate(gettext("Name of area %(number)s"), { number: index + 1 }, true));
+    name.placeholder = gettext("name");
     name.addEventListener("input", () => { area.name = name.value; });
     const rule = document.createElement("select");
-    rule.setAttribute("aria-label", `What area ${index + 1} is for`);
-    for (const [value, text] of [["ignore", "ignored"], ["watch", "watched alone"]]) rule.add(new Option(text, value, false, value === area.rule));
+    rule.setAttribute("aria-label", interpolate(gettext("What area %(number)s is for"), { number: index + 1 }, true));
+    for (const [value, text] of [["ignore", gettext("ignored")], ["watch", gettext("watched alone")]]) rule.add(new Option(text, value, false, value === area.rule));
     rule.addEventListener("change", () => { area.rule = rule.value; changed(); });
     const corners = document.createElement("button");
     corners.type = "button";
     corners.className = "plain";
-    corners.textContent = "Corners";
+    corners.textContent = gettext("Corners");
     corners.addEventListener("click", () => { choose(index); handles.querySelector(".corner")?.focus(); });
     const remove = document.createElement("button");
     remove.type = "button";
     remove.className = "plain";
-    remove.textContent = "Remove";
-    remove.setAttribute("aria-label", `Remove area ${area.name || index + 1}`);
+    remove.textContent = gettext("Remove");
+    remove.setAttribute("aria-label", interpolate(gettext("Remove area %(area)s"), { area: area.name || index + 1 }, true));
     remove.addEventListener("click", () => {
       areas.splice(index, 1);
       chosen = -1;

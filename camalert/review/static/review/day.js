@@ -1,7 +1,7 @@
 // The day at a glance and the scrubber: they lead to a place in the list below, in the page where it is loaded, else by
 // their addresses. Items of the list have data-timestamp (local) and, on themselves or around them, data-camera.
 
-import { ask } from "./ask.js";
+import { LANGUAGE, ask } from "./ask.js";
 
 const REFRESH_MS = 60_000;
 const SHOWN_MS = 1800; // the scrubber on a phone, after scrolling
@@ -126,12 +126,12 @@ setInterval(() => {
 
 // --- the scrubber ----------------------------------------------------------------------------------------------------
 
-const monthName = (day, form) => new Intl.DateTimeFormat("en-GB", form).format(new Date(`${day}T12:00`));
+const monthName = (day, form) => new Intl.DateTimeFormat(LANGUAGE, form).format(new Date(`${day}T12:00`));
 
 function makeScrubber(days) {
   const bar = document.createElement("nav");
   bar.className = "scrubber";
-  bar.setAttribute("aria-label", "Months");
+  bar.setAttribute("aria-label", gettext("Months"));
   const at = (day) => 100 * days.findIndex((each) => each <= day) / Math.max(1, days.length - 1);
   const address = (day) => {
     const query = new URLSearchParams(glance.dataset.query);

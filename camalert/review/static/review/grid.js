@@ -1,6 +1,6 @@
 // A list of visits or pictures: selecting, keys, touch, older ones on scrolling, new ones on their own.
 
-import { ask, attempt, isTyping, keepPlace, send, showToReview, takePlace, tellThere, toast } from "./ask.js";
+import { MARKS, ask, attempt, isTyping, keepPlace, send, showToReview, takePlace, tellThere, toast } from "./ask.js";
 
 const EVENT_GAP_S = 60;
 const POLL_MS = 3000;
@@ -22,7 +22,7 @@ const seconds = (shot) => Date.parse(shot.dataset.timestamp.slice(0, 19).replace
 function showSelection() {
   const count = selected().length;
   document.body.classList.toggle("selecting", count > 0);
-  document.getElementById("count").textContent = count ? `${count} selected` : "";
+  document.getElementById("count").textContent = count ? interpolate(ngettext("%(count)s selected", "%(count)s selected", count), { count }, true) : "";
   for (const all of days.querySelectorAll(".pick-all input")) {
     const own = [...all.closest(".day, .event").querySelectorAll(".shot input")];
     const chosen = own.filter((each) => each.checked).length;
@@ -95,7 +95,24 @@ function remove(shot) {
   document.getElementById("empty").hidden = days.querySelector(".shot, .more") !== null;
 }
 
-const many = (count) => `${count} ${NOUN}${count === 1 ? "" : "s"}`;
+const SAID = {
+  picture: {
+    reviewed: (count) => ngettext("%(count)s picture marked as reviewed.", "%(count)s pictures marked as reviewed.", count),
+    unreviewed: (count) => ngettext("%(count)s picture marked as unreviewed.", "%(count)s pictures marked as unreviewed.", count),
+    flagged: (count) => ngettext("%(count)s picture flagged: %(mark)s.", "%(count)s pictures flagged: %(mark)s.", count),
+    deleted: (count) => ngettext("%(count)s picture deleted; the bin keeps it for a day.", "%(count)s pictures deleted; the bin keeps them for a day.", count),
+    added: (count) => ngettext("%(count)s new picture", "%(count)s new pictures", count),
+  },
+  visit: {
+    reviewed: (count) => ngettext("%(count)s visit marked as reviewed.", "%(count)s visits marked as reviewed.", count),
+    unreviewed: (count) => ngettext("%(count)s visit marked as unreviewed.", "%(count)s visits marked as unreviewed.", count),
+    flagged: (count) => ngettext("%(count)s visit flagged: %(mark)s.", "%(count)s visits flagged: %(mark)s.", count),
+    deleted: (count) => ngettext("%(count)s visit deleted; the bin keeps it for a day.", "%(count)s visits deleted; the bin keeps them for a day.", count),
+    added: (count) => ngettext("%(count)s new visit", "%(count)s new visits", count),
+  },
+};
+/** Say what was done with some items, or what came. */
+const say = (what, count, more = {}) => interpolate(SAID[NOUN][what](count), { count, ...more }, true);
 const find = (id) => document.getElementById(`${days.dataset.album}-${id}`); // refreshed meanwhile, it is another element
 const idsOf = (some) => some.map((shot) => Number(shot.dataset.id));
 const isDone = (shot) => shot.classList.contains("done");
@@ -180,12 +197,12 @@ async function markReviewed(some, isReviewed) {
   const others = some.filter((shot) => isDone(shot) !== isReviewed);
   if (!others.length) { goOn(some); return; }
   const undo = await change(others, { reviewed: isReviewed });
-  toast(`${many(others.length)} marked as ${isReviewed ? "reviewed" : "unreviewed"}.`, undo);
+  toast(say(isReviewed ? "reviewed" : "unreviewed", others.length), undo);
 }
 
 async function flag(some, mark) {
   const undo = await change(some, { mark });
-  toast(`${many(some.length)} flagged: ${mark}.`, undo);
+  toast(say("flagged", some.length, { mark: MARKS[mark] }), undo);
   await update().catch(() => {});
 }
 
@@ -194,7 +211,7 @@ async function removeAll(some) {
   const { deleted, deletion, to_review: count } = await send(days.dataset.delete, { ids: idsOf(some) });
   if (count !== undefined) showToReview(count);
   const putBack = takeOut(some);
-  toast(`${many(deleted)} deleted; the bin keeps ${deleted === 1 ? "it" : "them"} for a day.`, deletion && (async () => {
+  toast(say("deleted", deleted), deletion && (async () => {
     const answer = await send(days.dataset.restore, { deletion });
     if (count !== undefined) showToReview(answer.to_review);
     putBack();
@@ -428,7 +445,7 @@ async function update() {
   if (news.count) {
     document.getElementById("empty").hidden = true;
     merge(parsed(news.added), true);
-    document.getElementById("live").textContent = `${news.count} new ${NOUN}${news.count === 1 ? "" : "s"}`;
+    document.getElementById("live").textContent = say("added", news.count);
   }
   showSelection();
 }
@@ -467,7 +484,7 @@ async function reviewAll(reviewing) {
     headers: { Accept: "application/json" },
     body: new URLSearchParams(new FormData(reviewing)),
   });
-  if (!response.ok) throw new Error(`camalert answers ${response.status}; nothing was changed.`);
+  if (!response.ok) throw new Error(interpolate(gettext("camalert answers %(status)s; nothing was changed."), { status: response.status }, true));
   const { message, pictures } = await response.json();
   const url = days.dataset.pictures ?? days.dataset.change;
   tellThere(message, pictures.length ? { url, body: { ids: pictures, reviewed: false } } : null);

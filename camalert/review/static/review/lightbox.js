@@ -54,12 +54,12 @@ class LightBox {
     this.sheet = element("div", { className: "sheet" }, this.image, this.overlay);
     this.pane = element("div", { className: "pane" }, this.sheet);
     this.caption = element("p", { className: "caption", "aria-live": "polite" });
-    this.details = element("a", { className: "button plain" }, "Details");
-    this.boxesButton = button("boxes", "Boxes (b)", () => this.toggleBoxes());
-    this.dialog = element("dialog", { className: "light", "aria-label": "Picture" }, this.pane, element("div", { className: "bar" },
-      this.caption, this.boxesButton, button("less", "Smaller (−)", () => this.zoomBy(1 / 1.5)), button("more", "Larger (+)", () => this.zoomBy(1.5)),
-      button("full", "Full screen (f)", () => this.toggleFull()), this.details, button("close", "Close (Esc)", () => this.dialog.close())),
-      button("before", "The picture before (←)", () => this.step(-1)), button("after", "The next picture (→)", () => this.step(1)));
+    this.details = element("a", { className: "button plain" }, gettext("Details"));
+    this.boxesButton = button("boxes", `${gettext("Boxes")} (b)`, () => this.toggleBoxes());
+    this.dialog = element("dialog", { className: "light", "aria-label": gettext("Picture") }, this.pane, element("div", { className: "bar" },
+      this.caption, this.boxesButton, button("less", `${gettext("Smaller")} (−)`, () => this.zoomBy(1 / 1.5)), button("more", `${gettext("Larger")} (+)`, () => this.zoomBy(1.5)),
+      button("full", `${gettext("Full screen")} (f)`, () => this.toggleFull()), this.details, button("close", `${gettext("Close")} (Esc)`, () => this.dialog.close())),
+      button("before", `${gettext("The picture before")} (←)`, () => this.step(-1)), button("after", `${gettext("The next picture")} (→)`, () => this.step(1)));
     [this.before, this.after] = [...this.dialog.querySelectorAll(":scope > button")];
     this.before.classList.add("before");
     this.after.classList.add("after");
@@ -96,7 +96,7 @@ class LightBox {
     this.image.alt = item.dataset.caption ?? "";
     const all = items();
     const index = all.indexOf(item);
-    this.caption.textContent = `${item.dataset.caption ?? ""}${all.length > 1 ? ` (${index + 1} of ${all.length})` : ""}`;
+    this.caption.textContent = `${item.dataset.caption ?? ""}${all.length > 1 ? ` (${interpolate(gettext("%(number)s of %(all)s"), { number: index + 1, all: all.length }, true)})` : ""}`;
     this.before.disabled = index <= 0;
     this.after.disabled = index >= all.length - 1;
     this.details.hidden = !item.dataset.page;

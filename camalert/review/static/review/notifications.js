@@ -1,20 +1,20 @@
 // Targets of messages: a form by kind of service, hours by clicking, and a test with the channel's answer.
 
-import { ask, send, tell } from "./ask.js";
+import { LANGUAGE, ask, send, tell } from "./ask.js";
 import { applyWithUndo } from "./applying.js";
 
 const enc = encodeURIComponent;
 // What each kind asks for, and the address that this makes. Secret fields are typed once and never shown again.
 const KINDS = {
-  ntfy: { text: "ntfy (app on the phone)", parts: [["topic", "Topic: a word nobody guesses"], ["server", "Server (empty: ntfy.sh)", ""]], url: (v) => `ntfys://${v.server ? `${v.server}/` : ""}${enc(v.topic)}` },
-  telegram: { text: "Telegram", parts: [["token", "Bot token", null], ["chat", "Chat id"]], url: (v) => `tgram://${v.token}/${enc(v.chat)}` },
-  pushover: { text: "Pushover", parts: [["user", "User key", null], ["token", "Application token", null]], url: (v) => `pover://${enc(v.user)}@${enc(v.token)}` },
-  mail: { text: "E-mail", parts: [["host", "Mail server"], ["user", "User", ""], ["password", "Password", null], ["from", "Sender"], ["to", "Recipient"]], url: (v) => `smtps://${v.user ? `${enc(v.user)}:${enc(v.password)}@` : ""}${v.host}/?to=${enc(v.to)}&from=${enc(v.from)}` },
-  mqtt: { text: "Home Assistant (MQTT)", parts: [["host", "Broker's address"], ["user", "User", ""], ["password", "Password", null]], url: (v) => `mqtt://${v.user ? `${enc(v.user)}:${enc(v.password)}@` : ""}${v.host}/` },
-  webhook: { text: "Webhook", parts: [["address", "Address, http:// or https://"], ["secret", "Signing secret (whsec_…)", ""]], url: (v) => `webhook+${v.address}`, secret: (v) => v.secret || null },
-  other: { text: "Another address (Apprise)", parts: [["address", "Address, such as slack://…", null]], url: (v) => v.address },
+  ntfy: { text: gettext("ntfy (app on the phone)"), parts: [["topic", gettext("Topic: a word nobody guesses")], ["server", gettext("Server (empty: ntfy.sh)"), ""]], url: (v) => `ntfys://${v.server ? `${v.server}/` : ""}${enc(v.topic)}` },
+  telegram: { text: "Telegram", parts: [["token", gettext("Bot token"), null], ["chat", gettext("Chat id")]], url: (v) => `tgram://${v.token}/${enc(v.chat)}` },
+  pushover: { text: "Pushover", parts: [["user", gettext("User key"), null], ["token", gettext("Application token"), null]], url: (v) => `pover://${enc(v.user)}@${enc(v.token)}` },
+  mail: { text: gettext("E-mail"), parts: [["host", gettext("Mail server")], ["user", gettext("User"), ""], ["password", gettext("Password"), null], ["from", gettext("Sender")], ["to", gettext("Recipient")]], url: (v) => `smtps://${v.user ? `${enc(v.user)}:${enc(v.password)}@` : ""}${v.host}/?to=${enc(v.to)}&from=${enc(v.from)}` },
+  mqtt: { text: "Home Assistant (MQTT)", parts: [["host", gettext("Broker's address")], ["user", gettext("User"), ""], ["password", gettext("Password"), null]], url: (v) => `mqtt://${v.user ? `${enc(v.user)}:${enc(v.password)}@` : ""}${v.host}/` },
+  webhook: { text: "Webhook", parts: [["address", gettext("Address, http:// or https://")], ["secret", gettext("Signing secret (whsec_…)"), ""]], url: (v) => `webhook+${v.address}`, secret: (v) => v.secret || null },
+  other: { text: gettext("Another address (Apprise)"), parts: [["address", gettext("Address, such as slack://…"), null]], url: (v) => v.address },
 };
-const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]; // as the configuration has them
 const HOURS = 24;
 const TEST_EVERY_MS = 700;
 const TEST_LONGEST_MS = 120_000;
@@ -82,8 +82,8 @@ function blockOf(form, fixed) {
 }
 
 async function save(form, fixed) {
-  if (!form.dataset.name && !form.elements.kind.value) { tell("Choose where the messages go.", "error"); return; }
-  if (!chosen(form, "events").length) { tell("Choose at least one thing to be told of.", "error"); return; }
+  if (!form.dataset.name && !form.elements.kind.value) { tell(gettext("Choose where the messages go."), "error"); return; }
+  if (!chosen(form, "events").length) { tell(gettext("Choose at least one thing to be told of."), "error"); return; }
   const block = blockOf(form, fixed);
   await change(form, { kind: "notify", name: form.dataset.name || block.name, block });
 }
@@ -154,9 +154,16 @@ function prepareWeek(form, isFixed) {
   function write() {
     const text = hoursOf(cells.map((cell) => cell.getAttribute("aria-pressed") === "true"));
     form.elements.hours.value = text;
-    said.textContent = text ? `Only ${text}` : "Always";
+    said.textContent = only(text);
   }
-  said.textContent = form.elements.hours.value ? `Only ${form.elements.hours.value}` : "Always";
+  said.textContent = only(form.elements.hours.value);
+}
+
+/** Say when messages go out, with the days in the language of the page. */
+function only(hours) {
+  if (!hours) return gettext("Always");
+  const name = (day) => new Intl.DateTimeFormat(LANGUAGE, { weekday: "short" }).format(new Date(2024, 0, 1 + DAYS.indexOf(day))); // a Monday
+  return interpolate(gettext("Only %(hours)s"), { hours: hours.replace(/\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b/g, name) }, true);
 }
 
 /** Write 168 hours as the configuration has them: "Mon-Fri 22:00-24:00, Sat". Days with the same hours go together. */
@@ -190,17 +197,18 @@ async function test(card) {
   const button = card.querySelector(".test");
   const said = card.querySelector(".tested");
   button.disabled = true;
-  said.textContent = "Being sent …";
+  said.textContent = gettext("Being sent …");
   try {
     const { id } = await send(page.dataset.test, { target: card.dataset.target });
     for (const until = Date.now() + TEST_LONGEST_MS; Date.now() < until;) {
       await sleep(TEST_EVERY_MS);
       const found = await (await ask(`${page.dataset.test}${id}/`)).json();
       if (found.state === "waiting") continue;
-      said.textContent = found.state === "sent" ? `Sent${found.reason ? `: ${found.reason}` : ". Did it arrive?"}` : `Not sent: ${found.reason}`;
+      said.textContent = found.state !== "sent" ? interpolate(gettext("Not sent: %(reason)s"), { reason: found.reason }, true)
+        : found.reason ? interpolate(gettext("Sent: %(reason)s"), { reason: found.reason }, true) : gettext("Sent. Did it arrive?");
       return;
     }
-    said.textContent = "No answer yet: other messages wait before it, or camalert's notifier does not run.";
+    said.textContent = gettext("No answer yet: other messages wait before it, or camalert's notifier does not run.");
   } catch (error) {
     said.textContent = error.message;
   } finally {

@@ -28,8 +28,8 @@ for (const button of document.querySelectorAll(".copy")) {
   button.addEventListener("click", async () => {
     const done = await copy(button.dataset.copy).catch(() => false);
     button.focus();
-    if (done) toast(`Copied: ${button.dataset.copy}`, null);
-    else tell("The browser does not allow copying here; select the text instead.", "error");
+    if (done) toast(interpolate(gettext("Copied: %(text)s"), { text: button.dataset.copy }, true), null);
+    else tell(gettext("The browser does not allow copying here; select the text instead."), "error");
   });
 }
 
@@ -38,7 +38,7 @@ for (const button of document.querySelectorAll(".encrypt")) {
     for (const each of document.querySelectorAll(".encrypt")) each.disabled = true;
     const say = (words) => { document.getElementById("encrypting").textContent = words; };
     const change = await applyWithUndo(button.dataset.url, { port: Number(button.dataset.port) }, button.dataset.changes, say, () => location.reload());
-    if (change) say(`Port ${button.dataset.port} is open. Enter it in the camera, with SSL/TLS switched on and without verification of the certificate.`);
+    if (change) say(interpolate(gettext("Port %(port)s is open. Enter it in the camera, with SSL/TLS switched on and without verification of the certificate."), { port: button.dataset.port }, true));
     for (const each of document.querySelectorAll(".encrypt")) each.disabled = false;
   });
 }

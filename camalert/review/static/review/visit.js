@@ -1,6 +1,6 @@
 // One visit: reviewed and on to the next, marks, deletion, keys, the light box.
 
-import { attempt, isTyping, keepPlace, send, tellThere } from "./ask.js";
+import { MARKS, attempt, isTyping, keepPlace, send, tellThere } from "./ask.js";
 import { playInPlace } from "./clip.js";
 import { light } from "./lightbox.js";
 
@@ -25,20 +25,20 @@ async function change(values) {
 async function review() {
   const wanted = !isReviewed();
   const undo = await change({ reviewed: wanted });
-  const message = `${visit.dataset.name}: marked as ${wanted ? "reviewed" : "unreviewed"}.`;
+  const message = interpolate(wanted ? gettext("%(visit)s: marked as reviewed.") : gettext("%(visit)s: marked as unreviewed."), { visit: visit.dataset.name }, true);
   if (wanted) goOn(message, undo);
   else { tellThere(message, undo); location.reload(); }
 }
 
 async function flag(mark) {
   const undo = await change({ mark });
-  goOn(`${visit.dataset.name}: flagged, ${mark}.`, undo);
+  goOn(interpolate(gettext("%(visit)s: flagged, %(mark)s."), { visit: visit.dataset.name, mark: MARKS[mark] }, true), undo);
 }
 
 async function remove() {
   if (!visit.dataset.delete) return; // owners only
   const { deletion } = await send(visit.dataset.delete, { ids: [id] });
-  goOn(`${visit.dataset.name}: deleted; the bin keeps it for a day.`, { url: visit.dataset.restore, body: { deletion } });
+  goOn(interpolate(gettext("%(visit)s: deleted; the bin keeps it for a day."), { visit: visit.dataset.name }, true), { url: visit.dataset.restore, body: { deletion } });
 }
 
 document.getElementById("reviewed").addEventListener("click", () => attempt(review()));
