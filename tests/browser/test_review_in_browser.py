@@ -13,6 +13,7 @@ pytest.importorskip("selenium", reason="`make test-browser` installs it")
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 from testing.chromium import Browser, House
+from testing.reviewrig import PASSWORD
 from testing.waiting import until
 
 MakeBrowser = Callable[..., Browser]
@@ -507,3 +508,20 @@ def test_every_page_says_that_the_service_is_stuck(house: House, browser: MakeBr
     finally:
         house.service.process.send_signal(signal.SIGCONT)
     person.wait(lambda: not person.all("#bar:not([hidden])"), "the bar to go")
+
+
+def test_accounts_fit_a_phone(browser: MakeBrowser) -> None:
+    """A long name stays readable beside its buttons, and nothing leaves the screen."""
+    phone = browser(390, 844)
+    phone.open("/account/people/")
+    phone.one("input[name=password]").send_keys(PASSWORD)
+    phone.script("document.querySelector('input[name=password]').form.requestSubmit()")
+    phone.one("#person-name").send_keys("somebody-with-rather-a-long-name")
+    phone.one("#person-password").send_keys("correct horse 10")
+    phone.script("document.getElementById('person-name').form.requestSubmit()")
+
+    phone.wait(lambda: "somebody-with" in phone.one(".rows").text, "the new account")
+
+    assert phone.script("return document.documentElement.scrollWidth") <= 390
+    widths = phone.script("return [...document.querySelectorAll('.rows li > :first-child')].map(r => r.clientWidth)")
+    assert min(widths) >= 150
