@@ -55,6 +55,35 @@ exec chroot "$root" /usr/bin/setpriv --reuid 10001 --regid 10001 --clear-groups 
 """
 
 
+# What a browser does, by what is in the image: the first login, and the pages that show what was found.
+PAGES = """
+import http.client, re, sys, urllib.parse
+jar = {}
+def ask(method, path, form=None):
+    site = http.client.HTTPConnection("127.0.0.1", 8025, timeout=30)
+    headers = {"Cookie": "; ".join(f"{key}={value}" for key, value in jar.items()), "Origin": "http://127.0.0.1:8025"}
+    if form:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    site.request(method, path, urllib.parse.urlencode(form) if form else None, headers)
+    answer = site.getresponse()
+    for name, value in answer.getheaders():
+        if name.lower() == "set-cookie":
+            key, _, value = value.partition(";")[0].partition("=")
+            jar[key] = value
+    return answer.status, answer.read().decode("utf-8", "replace")
+_, page = ask("GET", "/setup/")
+form = {"csrfmiddlewaretoken": re.search('csrfmiddlewaretoken" value="([^"]+)"', page)[1], "code": sys.argv[1],
+        "username": "owner", "password1": "a long sentence 77", "password2": "a long sentence 77"}
+assert ask("POST", "/setup/", form)[0] == 302
+pages = ("/", "/people/", "/alarms/", "/cameras/", "/status/", "/account/")
+found = {path: ask("GET", path) for path in pages}
+assert {status for status, _ in found.values()} == {200}, {path: status for path, (status, _) in found.items()}
+small = re.search('src="(/people/[0-9]+/thumbnail[^"]*)"', found["/people/"][1])
+assert small, found["/people/"][1]
+print("a login is made, and", len(pages), "pages are shown")
+"""
+
+
 def run(*command: str) -> str:
     """Run a command and return what it printed."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
@@ -204,12 +233,25 @@ class Trial:
         print(f"  mail {number}: {next(line.strip() for line in last if 'detection' in line)}")
 
     def reaches_out(self) -> None:
-        """See that messages can be sent and certificates made: the libraries, the authorities to trust, openssl."""
+        """See what is not camalert's own: libraries for messages, authorities to trust, openssl, time zones."""
         code = "import ssl, apprise, paho.mqtt.client; assert ssl.create_default_context().get_ca_certs()"
-        for command in (("/opt/camalert/bin/python", "-c", code), ("camalert", "make-certificate")):
+        python, zone = "/opt/camalert/bin/python", "import time; assert time.tzname == ('CET', 'CEST'), time.tzname"
+        for command in (
+            (python, "-c", code), ("TZ=Europe/Berlin", python, "-c", zone), ("camalert", "make-certificate")
+        ):  # fmt: skip
             ended = self.inside(*command)
             assert ended.returncode == 0, ended.stdout + ended.stderr
-        print("  messages go out, and a certificate is made")
+        print("  messages go out, times are local, and a certificate is made")
+        self.shows_pages()
+
+    def shows_pages(self) -> None:
+        """Make the first login of the site and look at its pages."""
+        until("the site", lambda: self.has("review_site_ready"))
+        looked = self.inside(
+            "/opt/camalert/bin/python", "-c", PAGES, str(self.event("review_first_login_pending")["code"])
+        )
+        assert looked.returncode == 0, looked.stdout + looked.stderr
+        print(f"  {looked.stdout.strip()}")
 
     def tell(self, number: signal.Signals) -> None:
         """Send a signal to the container's first process."""

@@ -178,6 +178,8 @@ def _shown(moment: str | datetime.date | None, pattern: str) -> str:
             moment = datetime.datetime.fromisoformat(moment[:19])
         except ValueError:
             return str(moment)
+    if isinstance(moment, datetime.datetime):
+        moment = moment.replace(tzinfo=datetime.UTC)  # or Django would ask for a list of zones
     return "" if moment is None else formatted(moment, pattern)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import time
+import zoneinfo
 
 import pytest
+from django.utils import dateformat, timezone
 
-from camalert.review.formats import ago, local_time, many, span
+from camalert.review.formats import ago, local_time, many, shown_moment, span
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,15 @@ def test_ago_has_the_exact_time_as_tooltip() -> None:
 
     for each in (moment, moment.timestamp()):
         assert ago(each) == f'<time title="{moment:%Y-%m-%d %H:%M:%S}">3 minutes ago</time>'
+
+
+def test_moment_needs_no_list_of_time_zones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small system has none, and the rows are in local time anyway."""
+    monkeypatch.setattr(timezone, "get_default_timezone", lambda: zoneinfo.ZoneInfo("There/Is_None"))
+    monkeypatch.setattr(dateformat, "get_default_timezone", lambda: zoneinfo.ZoneInfo("There/Is_None"))
+
+    assert shown_moment("2026-11-22 14:03:05") == "2026-11-22 14:03:05"
+    assert shown_moment(datetime.datetime(2026, 11, 22, 14, 3, 5)) == "2026-11-22 14:03:05"  # noqa: DTZ001 - as in the rows
 
 
 @pytest.mark.parametrize("moment", [None, 0, 1e300, float("nan")])
