@@ -1,6 +1,7 @@
 """What the service takes of the memory, and how long it takes to be ready.
 
     python perf/memory.py [--detectors 2] [--mails 40]
+    python perf/memory.py --small        profile "small" alone, with and without the review site, at work and at rest
 
 Memory is proportional (PSS: what several processes share is counted once), after some mails; the pool's shared memory
 is stated apart. Source: proc(5), smaps_rollup. The start is stated in CPU seconds too, which say more on a busy
@@ -16,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,8 @@ import rig
 
 MIB = 1 << 20
 STARTS = 3
+SETTLED_S = 10.0
+RESTS_S = 40.0  # detector.rest_seconds of profile "small", and a ping
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,49 @@ def engine_cpu_s() -> float:
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
+def small(mails: int) -> None:
+    """Measure profile "small": after the start, just after pictures, a moment later, and when the detector rests."""
+    rows: list[list[object]] = []
+    figures: dict[str, object] = rig.machine()
+    for is_site in (True, False):
+        with tempfile.TemporaryDirectory(prefix="camalert-perf-") as folder:
+            site = {"review__enabled": is_site, "review__port": 18_025, "review__data_dir": f"{folder}/review"}
+            running = rig.Service(Path(folder), service__profile="small", **site)
+            try:
+                running.wait_ready(4 + is_site)
+                time.sleep(SETTLED_S)
+                seen = {"start": running.pss_bytes()}
+                client = rig.Client(running.port)
+                for picture in rig.pictures(mails):
+                    client.send(rig.mail(picture))
+                client.close()
+                running.wait_examined(mails)
+                seen["pictures"] = running.pss_bytes()
+                time.sleep(SETTLED_S)
+                seen["moment"] = running.pss_bytes()
+                time.sleep(RESTS_S)
+                seen["rest"] = running.pss_bytes()
+            finally:
+                running.stop()
+        what = "with the site" if is_site else "without"
+        names = sorted(seen["start"], key=lambda name: (name.startswith("other"), name))
+        rows += [[f"  {name}", *(at.get(name, 0) / MIB for at in seen.values())] for name in names] if is_site else []
+        rows += [[what, *(sum(at.values()) / MIB for at in seen.values())]]
+        figures |= {f"{what}: {when}": round(sum(at.values()) / MIB, 1) for when, at in seen.items()}
+    rig.report("small", ["PSS MiB", "started", "after pictures", "10 s later", "at rest"], rows, figures)
+
+
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--detectors", type=int, default=2)
     parser.add_argument("--mails", type=int, default=40)
+    parser.add_argument("--small", action="store_true")
     options = parser.parse_args()
     compileall.compile_dir(rig.ROOT / "camalert", quiet=2)  # as an installation has it
+    if options.small:
+        small(options.mails)
+        return
     children = 2 + options.detectors + max(1, options.detectors // 2)
     starts, alone_s = [], []
     for _ in range(STARTS):

@@ -169,6 +169,24 @@ class Service:
         """Return what each process has used so far."""
         return {name: cost(pid) for name, pid in self.pids.items()}
 
+    def pss_bytes(self) -> dict[str, int]:
+        """Return the memory of every process of the service, those that its children start included.
+
+        Shared memory counts with what was touched of it.
+        """
+        names, found, queue = {pid: name for name, pid in self.pids.items()}, {}, [self._process.pid]
+        while queue:
+            pid = queue.pop()
+            name = names.get(pid) or f"other-{pid}"
+            with contextlib.suppress(OSError):  # it has exited meanwhile
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    queue += map(int, (task / "children").read_text(encoding="ascii").split())
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+                found[name] = (
+                    next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1024
+                )
+        return found
+
     def wait_examined(self, count: int, limit_s: float = 240.0) -> None:
         """Wait until this many alerts have their verdict; looks seldom, to cost little."""
         deadline = time.monotonic() + limit_s

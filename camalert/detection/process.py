@@ -6,7 +6,6 @@ It keeps no view of a frame after its answer. The engine passes its self-test be
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import gc
 import os
@@ -28,6 +27,7 @@ from camalert.ipc.child import Context
 from camalert.ipc.messages import Detect, Detected, Outcome, Ping, Pong, Ready, Stop
 from camalert.ipc.pool import Pool
 from camalert.ipc.records import FrameRecord, LeftOutRecord, PersonRecord
+from camalert.system import memory
 from camalert.system.logs import log
 
 KNOWN_RULES = (Rule.KNOWN, Rule.STATIC)
@@ -71,7 +71,8 @@ def main(context: Context) -> int:
             case Ping(number):
                 channel.send(Pong(number))
                 if rested.may_give_back(time.monotonic()):
-                    _give_memory_back()
+                    gc.collect()
+                    memory.give_back()
             case Stop():
                 return Exit.OK
             case _:
@@ -112,13 +113,6 @@ class Rested:
         is_over = self._has_worked and idle_s >= PAUSE_S
         self._has_worked = self._has_worked and not is_over
         return is_dropped or is_over
-
-
-def _give_memory_back() -> None:
-    """Return what was freed to the system: the C library keeps small pieces. Source: malloc_trim(3)."""
-    gc.collect()
-    with contextlib.suppress(AttributeError):  # another C library than glibc
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _complete(engine: Engine, efforts: Sequence[str]) -> None:

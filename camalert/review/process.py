@@ -5,6 +5,7 @@ Optional: without Django or waitress, or when the port is taken, alarms are stil
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from importlib.util import find_spec
 from camalert.errors import CamalertError, ConfigError, Exit
 from camalert.ipc.child import Context
 from camalert.ipc.messages import Ping, Pong, Ready, Refused, Stop
+from camalert.system import memory
 from camalert.system.logs import log
 
 FIRST_TIDY_S = 5.0  # pictures may have been deleted while no site ran
@@ -34,6 +36,8 @@ def main(context: Context) -> Exit:
 
     line.connect(context.channel.send)
     site = server.start(context.config, sock)
+    gc.collect()
+    memory.give_back()  # Django's look at its migrations takes 4 MB, and none afterwards
     log.info("review_site_ready", url=site.url)
     context.channel.send(Ready(os.getpid()))
     tidy_at = time.monotonic() + FIRST_TIDY_S

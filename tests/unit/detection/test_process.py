@@ -10,6 +10,7 @@ from camalert.config.schema import Camera, Config, Detector
 from camalert.detection import process
 from camalert.errors import Exit
 from camalert.ipc.messages import Ping, Ready, Stop
+from camalert.system import memory
 
 
 class Channel:
@@ -144,7 +145,7 @@ def test_what_a_resting_detector_had_is_free(monkeypatch):
     clock = iter(float(hour * 3600) for hour in range(1, 10))
     monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     given_back = []
-    monkeypatch.setattr(process, "_give_memory_back", lambda: given_back.append(engines[0]() is None))
+    monkeypatch.setattr(memory, "give_back", lambda: given_back.append(engines[0]() is None))
     context = SimpleNamespace(
         engine="opencv", config=Config(detector=Detector(rest_seconds=60.0)), channel=channel, confine=lambda: None
     )
