@@ -58,6 +58,15 @@ class Scene:
     frame: Frame
     thing: Person
     is_false_alarm: bool
+    source: str  # the picture
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Walker:
+    """Somebody who is cut out to walk elsewhere."""
+
+    frame: Frame
+    source: str
 
 
 @dataclasses.dataclass(slots=True)
@@ -105,7 +114,7 @@ def main() -> int:
 # --- where scenes come from -------------------------------------------------------------------------------------------
 
 
-def of_folder(folder: Path, engine: Engine, detector: Detector, most: int) -> tuple[list[Scene], list[Frame]]:
+def of_folder(folder: Path, engine: Engine, detector: Detector, most: int) -> tuple[list[Scene], list[Walker]]:
     """Take false alarms and figures out of a labelled folder, and people who can walk elsewhere."""
     examiner = Examiner(engine, Config(detector=detector))
     false_alarms, figures, walkers = [], [], []
@@ -122,15 +131,16 @@ def of_folder(folder: Path, engine: Engine, detector: Detector, most: int) -> tu
         if any(ruling.person.score >= DOUBTFUL for ruling in found.rulings[1:]):
             continue  # a scene of several people: what alarms would not be known
         has_person = row["has_person"] == "1"
-        (figures if has_person else false_alarms).append(Scene(frame.copy(), best, not has_person))
+        (figures if has_person else false_alarms).append(Scene(frame.copy(), best, not has_person, row["file"]))
         if has_person and best.score >= SURE:
-            walkers.append(frame[best.y : best.y + best.height, best.x : best.x + best.width].copy())
+            person = frame[best.y : best.y + best.height, best.x : best.x + best.width].copy()
+            walkers.append(Walker(person, row["file"]))
     sys.stderr.write("\n")
     step = max(1, len(figures) // max(1, most - len(false_alarms)))
     return [*false_alarms, *figures[::step]][:most], walkers
 
 
-def of_shipped_picture(engine: Engine, detector: Detector, most: int) -> tuple[list[Scene], list[Frame]]:
+def of_shipped_picture(engine: Engine, detector: Detector, most: int) -> tuple[list[Scene], list[Walker]]:
     """Put the person of the shipped picture into drawn scenes: she stands still, and mirrored she walks."""
     buffer = bytearray(320 * 320 * frames.CHANNELS)
     decoded = frames.decode_into(shipped_file("astronaut.jpg"), memoryview(buffer), 320 * 320)
@@ -146,8 +156,8 @@ def of_shipped_picture(engine: Engine, detector: Detector, most: int) -> tuple[l
         frame = with_walker(frame, person, (x, y, width, height))
         found = engine.find(frame, detector.effort)
         if found and found[0].score >= THRESHOLD:
-            scenes.append(Scene(frame, found[0], is_false_alarm=False))
-    return scenes, [person[:, ::-1].copy()]
+            scenes.append(Scene(frame, found[0], is_false_alarm=False, source="drawn"))
+    return scenes, [Walker(person[:, ::-1].copy(), "mirrored")]
 
 
 def _drawn(chance: np.random.Generator) -> Frame:
@@ -168,7 +178,7 @@ def _drawn(chance: np.random.Generator) -> Frame:
 
 def play(  # noqa: PLR0913, PLR0917 - a scene with all it needs
     scene: Scene,
-    walkers: Sequence[Frame],
+    walkers: Sequence[Walker],
     engine: Engine,
     arguments: argparse.Namespace,
     tally: Tally,
@@ -179,8 +189,13 @@ def play(  # noqa: PLR0913, PLR0917 - a scene with all it needs
     examine = functools.partial(counted, engine, arguments.effort)
     place = place_of(scene.thing, shape)
     first = changed(scene.frame, chance)
-    # What is marked is what counts in that picture, as when somebody marks it on the site.
-    wheres = [place_of(ruling.person, shape) for ruling in examine(first)] or [place]
+    # What is marked is what counts in that picture and who is uncertain beside it, as on the site.
+    seen = [
+        place_of(ruling.person, shape)
+        for ruling in looked_at(everybody(engine, arguments.effort, first), first, ())
+        if ruling.look
+    ]
+    wheres = seen or [place]
     marked = [Known(number, Kind.MARKED, where, look_of(first, where)) for number, where in enumerate(wheres, start=1)]
     watched: list[tuple[Known, Sightings]] = []
     before, static_in = first, 0
@@ -200,9 +215,11 @@ def play(  # noqa: PLR0913, PLR0917 - a scene with all it needs
         _compare(tally, rulings, picture, before, lambda _box: False)
         before = picture
     tally.static_in.append(static_in)
-    for number in range(arguments.pictures if walkers else 0):
+    # Who stands there cannot walk past as well: pasted upon itself, the thing is what it was.
+    others = [walker.frame for walker in walkers if walker.source != scene.source]
+    for number in range(arguments.pictures if others else 0):
         walk = WALKS[number % len(WALKS)]
-        walker = walkers[int(chance.integers(len(walkers)))]
+        walker = others[int(chance.integers(len(others)))]
         box = path(walk, scene.thing, walker, shape, chance)
         picture = changed(with_walker(scene.frame, walker, box), chance)
         rulings = examine(picture)
@@ -221,9 +238,16 @@ def play(  # noqa: PLR0913, PLR0917 - a scene with all it needs
         _compare(tally, rulings, picture, before, is_walker)
 
 
+def everybody(engine: Engine, effort: str, picture: Frame) -> list[Ruling]:
+    """Return who is found in a picture, ruled by score alone."""
+    found = sorted(engine.find(picture, effort), key=lambda person: -person.score)
+    rules = (Rule.BELOW_THRESHOLD, Rule.COUNTED)
+    return [Ruling(person, rules[person.score >= THRESHOLD], "") for person in found]
+
+
 def counted(engine: Engine, effort: str, picture: Frame) -> list[Ruling]:
     """Return who counts in a picture by score alone."""
-    return [Ruling(person, Rule.COUNTED, "") for person in engine.find(picture, effort) if person.score >= THRESHOLD]
+    return [ruling for ruling in everybody(engine, effort, picture) if ruling.rule is Rule.COUNTED]
 
 
 def _is_walker(person: Person, there: Place, place: Place, shape: tuple[int, int]) -> bool:

@@ -36,6 +36,7 @@ class Stage:
 
     bias: float
     weights: tuple[float, ...]  # PicoDet, SSD, close looks
+    doubt: tuple[float, float] = (0.0, 0.0)  # while the best log-odds lie between, the next stage is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,6 @@ class Effort:
 
     first: Size  # of PicoDet's input
     stages: tuple[Stage, ...]
-    doubt: tuple[float, float] = (0.0, 0.0)  # while the best log-odds lie between, the next stage is asked
     close: Size = (0, 0)  # of PicoDet's input for each crop
     crops: int = 0  # at most
 
@@ -55,8 +55,11 @@ EFFORTS = {
     "fast": Effort(first=(384, 512), stages=(Stage(0.80, (1.0,)),)),
     "balanced": Effort(
         first=(512, 512),
-        stages=(Stage(1.84, (2.28,)), Stage(3.21, (1.84, 1.23)), Stage(3.45, (1.30, 0.97, 1.11))),
-        doubt=(-2.9, 2.6),
+        stages=(
+            Stage(1.84, (2.28,), doubt=(-2.5, 2.4)),
+            Stage(3.21, (1.84, 1.23), doubt=(-1.2, 2.0)),
+            Stage(3.45, (1.30, 0.97, 1.11)),
+        ),
         close=(256, 256),
         crops=2,
     ),
@@ -112,7 +115,8 @@ def is_clear(odds: Scores, effort: Effort, asked: int) -> bool:
     if asked == len(effort.stages):
         return True
     best = float(odds.max()) if len(odds) else -np.inf
-    return not effort.doubt[0] < best < effort.doubt[1]
+    low, high = effort.stages[asked - 1].doubt
+    return not low < best < high
 
 
 def strongest(boxes: Boxes) -> Boxes:

@@ -5,6 +5,7 @@ In the detector and command-line processes.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ from camalert.detection.people import Engine, Person
 from camalert.errors import FrameError
 
 MOST_LOOKS = 8  # boxes of a picture that are compared with what is known; a look takes 0.2 to 0.4 ms
+# Of whom the network doubts, in a picture in which somebody counts: in another light they may count, and whoever marks
+# the picture *not a person* says it of them as well.
+UNCERTAIN_SCORE, MOST_UNCERTAIN = 0.1, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +100,31 @@ class Examiner:
 def looked_at(
     rulings: Sequence[rules.Ruling], frame: Frame, objects: Sequence[known.Known]
 ) -> tuple[rules.Ruling, ...]:
-    """Compare those who count with what is known of the camera; return all rulings."""
+    """Compare those who count with what is known of the camera; return all rulings.
+
+    The uncertain beside them get a look as well, for a mark to find; it changes nothing of how they are ruled.
+    """
     shape = frame.shape[0], frame.shape[1]
     look_at = functools.cache(functools.partial(look_of, frame))
-    counted = [ruling for ruling in rulings if ruling.rule is rules.Rule.COUNTED][:MOST_LOOKS]
 
-    def judge_again(ruling: rules.Ruling) -> rules.Ruling:
+    def with_look(ruling: rules.Ruling) -> rules.Ruling:
         place = rules.place_of(ruling.person, shape)
-        return rules.with_look(ruling, look_at(place), known.recognise(place, objects, look_at))
+        there = known.recognise(place, objects, look_at)
+        if ruling.rule is rules.Rule.COUNTED:
+            return rules.with_look(ruling, look_at(place), there)
+        return ruling if there and not there.known.counts else dataclasses.replace(ruling, look=look_at(place))
 
-    return tuple(judge_again(ruling) if ruling in counted else ruling for ruling in rulings)
+    judged = list(rulings)
+    for index in [index for index, ruling in enumerate(rulings) if ruling.rule is rules.Rule.COUNTED][:MOST_LOOKS]:
+        judged[index] = with_look(rulings[index])
+    if any(ruling.rule is rules.Rule.COUNTED for ruling in judged):
+        for index in [index for index, ruling in enumerate(rulings) if _is_uncertain(ruling)][:MOST_UNCERTAIN]:
+            judged[index] = with_look(rulings[index])
+    return tuple(judged)
+
+
+def _is_uncertain(ruling: rules.Ruling) -> bool:
+    return ruling.rule is rules.Rule.BELOW_THRESHOLD and ruling.person.score >= UNCERTAIN_SCORE
 
 
 def examine_file(path: Path, examiner: Examiner, camera_name: str = "") -> tuple[Examination, Frame]:

@@ -23,6 +23,9 @@ LOOK_ROWS, LOOK_COLUMNS, DIRECTIONS = 6, 3, 8  # of a look: cells of the place, 
 LOOK_BYTES = LOOK_ROWS * LOOK_COLUMNS * DIRECTIONS
 
 SAME_PLACE = 0.5  # two boxes are in one place when they share this part of their union
+# In another light the network may give the same thing half of its box, or one half as large again. It is the same when
+# the place looks as good as unchanged: whoever stands there leaves less than this of the likeness.
+NEAR_PLACE, UNCHANGED = 0.4, 0.9
 LIKE = 0.65  # the cosine of two looks from which on they are of one thing, as measured in docs/internals/detection.md
 STRICTEST = 0.97  # the most that can be asked: noise alone takes as much away
 STRICTER = 0.03  # above the likeness of a picture in which somebody was missed
@@ -131,10 +134,15 @@ def recognise(place: Place, known: Iterable[Known], look_at: Callable[[Place], b
     found = [
         Recognised(one, likeness(one.look, look_at(one.place)))
         for one in known
-        if one.place.overlap(place) >= SAME_PLACE
+        if one.place.overlap(place) >= NEAR_PLACE
     ]
-    alike = [one for one in found if one.likeness >= one.known.needs]
+    alike = [one for one in found if one.likeness >= _needed(one.known, place)]
     return min(alike, key=lambda one: (_KINDS.index(one.known.kind), -one.likeness), default=None)
+
+
+def _needed(known: Known, place: Place) -> float:
+    """Return the likeness from which on something found in a place is an object: more where the boxes share less."""
+    return known.needs if known.place.overlap(place) >= SAME_PLACE else max(known.needs, UNCHANGED)
 
 
 def likeness(look: bytes, other: bytes) -> float:

@@ -34,7 +34,7 @@ KNOWN_RULES = (Rule.KNOWN, Rule.STATIC)
 
 # Who is kept though he did not count, so that other settings can be tried on the past: all that an owner can set.
 ADJUSTABLE = frozenset({Rule.BELOW_THRESHOLD, Rule.SMALL, Rule.LARGE, Rule.IGNORED, Rule.UNWATCHED})
-UNCOUNTED_SCORE = 0.2  # no threshold below is of use
+UNCOUNTED_SCORE = 0.2  # no threshold below is of use; those with a look are for marks
 UNCOUNTED_MOST = 8
 PAUSE_S = 2.0  # without a picture, and what the last ones took besides the network goes back to the system
 
@@ -217,7 +217,7 @@ def _with_verdict(record: FrameRecord, found: Examination) -> FrameRecord:
         uncounted=tuple(
             _person(ruling)
             for ruling in found.rulings
-            if ruling.rule in ADJUSTABLE and ruling.person.score >= UNCOUNTED_SCORE
+            if ruling.rule in ADJUSTABLE and (ruling.look or ruling.person.score >= UNCOUNTED_SCORE)
         )[:UNCOUNTED_MOST],
         left_out=tuple(_left_out(ruling) for ruling in found.rulings if ruling.rule in KNOWN_RULES),
         others=tuple(_person(ruling) for ruling in found.rulings if ruling.rule is Rule.OTHER),

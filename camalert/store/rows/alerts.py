@@ -487,7 +487,7 @@ def _write_facts(connection: Rows, table: DjangoTable, row_id: int, written: _Wr
             "original_height_px": record.original_height_px, "original_width_px": record.original_width_px,
         }  # fmt: skip
         if table is ALERTS:
-            columns["uncounted"] = json.dumps([_box(person, is_alert=False) for person in record.uncounted])
+            columns["uncounted"] = json.dumps([_box(person, is_alert=True) for person in record.uncounted])
         if table is ALERTS and record.left_out:
             columns["left_out"] = json.dumps([asdict(each) for each in record.left_out])
         if table is ALERTS and record.others:

@@ -227,15 +227,18 @@ def _unmark(connection: Rows, alert_id: int) -> int:
 
 
 def _mark(connection: Rows, alert_id: int, by: str, now_utc: float) -> int:
-    """Make what counted in a picture known as no person."""
+    """Make what counted in a picture known as no person, and who was uncertain beside it.
+
+    What counted comes last, so that of too many it is not what gives way.
+    """
     row = connection.execute(
-        "SELECT camera, people, width_px, height_px FROM camalert_alert WHERE alert_id = ?", (alert_id,)
+        "SELECT camera, people, uncounted, width_px, height_px FROM camalert_alert WHERE alert_id = ?", (alert_id,)
     ).fetchone()
     if row is None:
         return 0
-    camera, people, width_px, height_px = row
+    camera, people, uncounted, width_px, height_px = row
     count = 0
-    for person in _boxes(people):
+    for person in (*_boxes(uncounted), *_boxes(people)):
         look = known.read(str(person.get("look", "")))
         try:
             sides = [int(person[name]) for name in ("x", "y", "width", "height")]

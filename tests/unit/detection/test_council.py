@@ -114,14 +114,21 @@ def test_every_stage_weighs_every_look_made_so_far(effort):
 
 
 def test_is_clear_only_beyond_doubt():
-    """Between the two ends another is asked; with the last stage it ends."""
-    low, high = BALANCED.doubt
-
-    assert not council.is_clear(np.array([-9.0, (low + high) / 2]), BALANCED, 1)
-    assert council.is_clear(np.array([low - 1, high]), BALANCED, 1)
-    assert council.is_clear(np.array([low]), BALANCED, 1)
-    assert council.is_clear(np.empty(0), BALANCED, 1)
+    """Between the two ends of a stage another is asked; with the last stage it ends."""
+    for asked, stage in enumerate(BALANCED.stages[:-1], start=1):
+        low, high = stage.doubt
+        assert not council.is_clear(np.array([-9.0, (low + high) / 2]), BALANCED, asked)
+        assert council.is_clear(np.array([low - 1, high]), BALANCED, asked)
+        assert council.is_clear(np.array([low]), BALANCED, asked)
+        assert council.is_clear(np.empty(0), BALANCED, asked)
     assert council.is_clear(np.array([0.0]), BALANCED, 3)
+
+
+def test_two_who_agree_need_less_to_be_sure_than_one():
+    """The second opinion narrows the doubt."""
+    (first_low, first_high), (second_low, second_high) = (stage.doubt for stage in BALANCED.stages[:-1])
+
+    assert first_low < second_low < 0 < second_high < first_high
 
 
 def test_fast_is_calibrated_as_the_single_network():

@@ -116,6 +116,30 @@ def test_boxes_beyond_the_most_count_without_a_look(scene: Frame) -> None:
     assert {ruling.rule for ruling in rulings} == {Rule.COUNTED}
 
 
+def test_uncertain_beside_somebody_who_counts_get_a_look_and_are_ruled_as_before(scene: Frame) -> None:
+    """So that a mark on the picture finds them; a few of them, and none that is known to be no person already."""
+    faint = [Person(20 + 8 * number, 20, 60, 200, 0.4 - number / 20) for number in range(7)]
+
+    rulings = examine(scene, [WALKER, *faint]).rulings
+    assert [bool(ruling.look) for ruling in rulings[1:]] == [True] * examiner.MOST_UNCERTAIN + [False] * 3
+    assert {ruling.rule for ruling in rulings[1:]} == {Rule.BELOW_THRESHOLD}
+
+    weak = replace(STATUE, score=0.4)
+    assert examine(scene, [WALKER, weak], Learned((known_in(scene),))).rulings[1].look == b""
+    assert examine(scene, [WALKER, replace(weak, score=0.09)]).rulings[1].look == b""
+
+
+@pytest.mark.parametrize("learned", [NOTHING, "known"])
+def test_uncertain_get_no_look_where_nobody_counts(scene: Frame, learned: Learned | str) -> None:
+    """Nobody marks such a picture *not a person*."""
+    found = [Person(200, 20, 60, 200, 0.4)]
+    if learned == "known":
+        found, learned = [STATUE, *found], Learned((known_in(scene),))
+    assert isinstance(learned, Learned)
+
+    assert examine(scene, found, learned).rulings[-1].look == b""
+
+
 def test_people_missed_lower_the_threshold_and_the_reason_says_so(scene: Frame) -> None:
     """Unless the owner chose one for the camera, or wants nothing learned."""
     weak = [replace(STATUE, score=0.46)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,23 @@ def test_person_beside_an_object_counts_and_costs_no_look() -> None:
         raise AssertionError(place)
 
     assert known.recognise(THERE, [statue()], refuse) is None
+
+
+def test_part_of_an_object_is_the_object_while_nothing_there_has_changed() -> None:
+    """Half of the box, or half as much again; somebody who stands in a part of the place changes more than that."""
+    half = Place(HERE.x, HERE.y, HERE.width, HERE.height * 0.45)
+    assert known.NEAR_PLACE < HERE.overlap(half) < known.SAME_PLACE
+    changed = bytearray(look(1))
+    changed[:20] = bytes(20)  # a corner of the place
+    assert known.LIKE < known.likeness(look(1), bytes(changed)) < 0.97
+
+    assert known.recognise(half, [statue()], lambda _: look(1)) is not None
+    strict = replace(statue(), needs=0.97)
+    assert known.recognise(half, [strict], lambda _: bytes(changed)) is None
+    changed[20:40] = bytes(20)
+    assert known.likeness(look(1), bytes(changed)) < known.UNCHANGED
+    assert known.recognise(half, [statue()], lambda _: bytes(changed)) is None
+    assert known.recognise(HERE, [statue()], lambda _: bytes(changed)) is not None
 
 
 def test_what_somebody_said_goes_before_what_was_seen() -> None:

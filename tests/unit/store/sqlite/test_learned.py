@@ -124,6 +124,39 @@ def test_mark_said_twice_is_one_object(house: House) -> None:
     assert len(learned.listed(house.db)) == 1
 
 
+def test_mark_is_meant_for_the_uncertain_beside_what_counted_too(house: House) -> None:
+    """In another light they would count; those without a look teach nothing, and all go with the mark."""
+    alert_id = house.mail(0)
+    statue, coat, faint = (
+        PersonRecord(x, 50, 40, 90, score, look=known.written(look(seed)) if seed else "")
+        for x, score, seed in ((100, 0.8, 1), (300, 0.3, 2), (500, 0.25, 0))
+    )
+    record = FrameRecord(
+        alert_id, height_px=400, width_px=600, people=(statue,), uncounted=(coat, faint), best_score=0.8
+    )
+    conclude(house.db, Verdict(alert_id, Outcome.PERSON, record=record, annotated=PICTURE), NOW, RULES)
+
+    assert house.mark(alert_id, NOT_A_PERSON) == 2
+    marked = {one.look: one.place.x for one in house.objects() if one.kind is Kind.MARKED}
+    assert marked == {look(1): pytest.approx(100 / 600, abs=1e-6), look(2): pytest.approx(300 / 600, abs=1e-6)}
+    assert house.mark(alert_id, None) == 2
+    assert learned.listed(house.db) == []
+
+
+def test_uncertain_never_push_out_what_counted_in_the_same_picture(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is place for one, it is for what was marked."""
+    monkeypatch.setitem(known.MOST_OF_CAMERA, Kind.MARKED, 1)
+    alert_id = house.mail(0)
+    statue, coat = (PersonRecord(100 * n, 50, 40, 90, 0.9 / n, look=known.written(look(n))) for n in (1, 2))
+    record = FrameRecord(alert_id, height_px=400, width_px=600, people=(statue,), uncounted=(coat,), best_score=0.9)
+    conclude(house.db, Verdict(alert_id, Outcome.PERSON, record=record, annotated=PICTURE), NOW, RULES)
+
+    house.mark(alert_id, NOT_A_PERSON)
+    assert [one.look for one in house.objects() if one.kind is Kind.MARKED] == [look(1)]
+
+
 def test_what_is_seen_for_hours_becomes_static_and_says_so(house: House) -> None:
     """Eight moments over six hours; until then it counts."""
     for number in range(8):
