@@ -26,6 +26,8 @@ from camalert.detection.passes import closely
 # Nobody is more certain than this of anything: else one network's blindness would outvote the others.
 LEAST, MOST = 0.01, 0.995
 SECOND = (300, 300)  # height and width of the SSD's input, which its file fixes
+# The SSD hardly sees anybody who is lower than this share of the frame, so that its silence says little about them.
+FAR = 0.12
 SEEN = 0.05  # a box of at least this score is a candidate
 CANDIDATES = 12  # of one look at most
 
@@ -37,6 +39,7 @@ class Stage:
     bias: float
     weights: tuple[float, ...]  # PicoDet, SSD, close looks
     doubt: tuple[float, float] = (0.0, 0.0)  # while the best log-odds lie between, the next stage is asked
+    far: Stage | None = None  # what else may be made of them for who is far away
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,8 @@ EFFORTS = {
         first=(512, 512),
         stages=(
             Stage(1.84, (2.28,), doubt=(-2.5, 2.4)),
-            Stage(3.21, (1.84, 1.23), doubt=(-1.2, 2.0)),
-            Stage(3.45, (1.30, 0.97, 1.11)),
+            Stage(3.21, (1.84, 1.23), doubt=(-1.2, 2.0), far=Stage(0.5, (2.0, 0.0))),
+            Stage(3.45, (1.30, 0.97, 1.11), far=Stage(1.0, (1.4, 0.0, 1.3))),
         ),
         close=(256, 256),
         crops=2,
@@ -89,12 +92,21 @@ def examine(looks: Looks, frame: Frame, effort: Effort) -> Seen:
     second = plausible(looks.ssd(frame, View(*SECOND)).people, shape)
     candidates = merged(candidates, strongest(second))
     votes = [agreement(candidates, first), agreement(candidates, second)]
-    odds = log_odds(votes, effort.stages[1])
+    odds = judged(candidates, votes, effort.stages[1], shape[0])
     if is_clear(odds, effort, 2):
         return replace(seen, people=verdict(candidates, odds))
     view = View(*effort.close, brightening(frame), is_mirrored=True)
     votes.append(closely(looks.picodet, frame, view, candidates, odds, effort.crops))
-    return replace(seen, people=verdict(candidates, log_odds(votes, effort.stages[2])))
+    return replace(seen, people=verdict(candidates, judged(candidates, votes, effort.stages[2], shape[0])))
+
+
+def judged(candidates: Boxes, votes: Sequence[Scores], stage: Stage, frame_height: int) -> Scores:
+    """Return the log-odds of each candidate: of one who is far away the better of those with and without the SSD."""
+    odds = log_odds(votes, stage)
+    if stage.far is None:
+        return odds
+    is_far = candidates[:, 3] < FAR * frame_height
+    return np.where(is_far, np.maximum(odds, log_odds(votes, stage.far)), odds)
 
 
 def log_odds(votes: Sequence[Scores], stage: Stage) -> Scores:

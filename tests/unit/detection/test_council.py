@@ -84,6 +84,32 @@ def test_examine_takes_the_second_network_at_its_word_only_so_far():
     assert found[0, 4] < 0.5
 
 
+def test_examine_believes_the_silence_of_the_second_less_about_somebody_far_away():
+    """It sees nobody who is lower than a tenth of the frame; beside a tall one its silence is an answer."""
+    height = SHAPE[0]
+    scores = []
+    for tall in (council.FAR * height - 1, council.FAR * height + 1):
+        box = (100, 100, tall / 2, tall, 0.4)
+        region = crop_around(rows(box)[0], SHAPE)
+        close = shifted(rows((*box[:4], 0.5)), -region[0], -region[1])
+        scores.append(float(asked(Eyes(rows(box), close), Eyes(NOBODY))[0, 4]))
+
+    assert scores[0] > 0.5
+    assert scores[1] < 0.3
+
+
+@given(st.lists(st.tuples(*[st.floats(0, 1)] * 3), min_size=1, max_size=20))
+def test_judged_never_takes_from_what_all_together_say(scores):
+    """Nobody far away loses by the second network seeing them, and nobody near gains by its silence."""
+    votes = [np.array(column, np.float32) for column in zip(*scores, strict=True)]
+    stage = BALANCED.stages[2]
+    near, far = (rows(*((0, 0, 5, tall, 0.5) for _ in scores)) for tall in (0.13 * 400, 0.11 * 400))
+    together = council.log_odds(votes, stage)
+
+    assert (council.judged(near, votes, stage, 400) == together).all()
+    assert (council.judged(far, votes, stage, 400) >= together).all()
+
+
 def test_examine_turns_an_oblong_input_for_an_upright_frame():
     """A frame that is taller than wide is not squeezed into a wide input."""
     first = Eyes(NOBODY)
