@@ -11,6 +11,7 @@ import fcntl
 import os
 import sqlite3
 import sys
+import time
 from pathlib import Path
 
 from camalert.errors import StoreDamaged, StoreError, StoreFull, StoreLocked
@@ -20,6 +21,7 @@ from camalert.store.sqlite import schema
 from camalert.store.sqlite.opening import translate
 
 BUSY_S = 10.0
+AGAIN_S = 0.1
 
 
 def swap(places: Places) -> None:
@@ -49,7 +51,7 @@ def swap(places: Places) -> None:
 
 
 def close_to_one_file(path: Path) -> None:
-    """Work in what lies beside a database, and remove it.
+    """Work in what lies beside a database, and remove it; who only looks into it for a moment is waited for.
 
     Raises: StoreLocked while another program has the database open, StoreDamaged when it cannot be read, StoreFull when
         it cannot be written.
@@ -59,24 +61,34 @@ def close_to_one_file(path: Path) -> None:
         if any(companion.exists() for companion in companions):
             raise StoreDamaged(f"{path} is gone, and what belongs to it is left")
         return
-    try:
-        with contextlib.closing(sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)) as connection:
-            connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # rolls back what was interrupted
-            (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-    except sqlite3.Error as error:
-        fault = translate(error)
-        if isinstance(fault, StoreLocked):
-            raise StoreLocked(f"another program has {path} open; end it and try again") from error
-        raise fault from error
-    if mode != "delete":
-        raise StoreLocked(f"another program has {path} open; end it and try again")
+    until = time.monotonic() + BUSY_S
+    while not _is_closed(path):  # SQLite itself does not wait for the others to close it
+        if time.monotonic() >= until:
+            raise StoreLocked(f"another program has {path} open; end it and try again")
+        time.sleep(AGAIN_S)
     for companion in companions:
         if companion.exists():
             if companion.stat().st_size and not companion.name.endswith("-shm"):
                 raise StoreFull(f"{companion} cannot be worked in")
             companion.unlink()
     restoring.sync(path.parent)
+
+
+def _is_closed(path: Path) -> bool:
+    """Leave WAL mode, which needs the file alone; tell whether that was possible.
+
+    Raises: StoreError for anything else than another program's lock.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=AGAIN_S, isolation_level=None)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # rolls back what was interrupted
+            return bool(connection.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",))
+    except sqlite3.Error as error:
+        fault = translate(error)
+        if isinstance(fault, StoreLocked):
+            return False
+        raise fault from error
 
 
 def go_on_counting(staged: Path, present: Path) -> None:

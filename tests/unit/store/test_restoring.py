@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,20 @@ def test_database_that_another_program_has_open_is_not_swapped(places: Places) -
     assert restoring.withdraw(places, "it is open elsewhere")
     assert not places.staged.exists()
     assert restoring.read(places) == Note(State.REFUSED, "it is open elsewhere")
+
+
+def test_program_that_looks_for_a_moment_is_waited_for(places: Places) -> None:
+    """Such as a page of another site: it closes the database again, and the swap goes on."""
+    other = sqlite3.connect(places.database, check_same_thread=False)
+    other.execute("SELECT count(*) FROM t").fetchone()
+    closing = threading.Timer(0.5, other.close)
+    closing.start()
+
+    swap.swap(places)
+
+    closing.join()
+    assert rows(places.database) == NEW
+    assert rows(places.kept) == OLD
 
 
 def test_damaged_or_missing_database_is_replaced_all_the_same(tmp_path: Path) -> None:

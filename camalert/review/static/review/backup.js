@@ -19,6 +19,7 @@ function say(text, kind = "") {
   said.className = `message ${kind}`;
   if (said.textContent !== text) said.textContent = text;
   said.hidden = !text;
+  if (text) for (const last of document.querySelectorAll(".last-restore")) last.hidden = true;
 }
 
 function showProgress(done, all) {
