@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections, transaction
 
+from camalert.review import reviewers
 from camalert.review.alerts.models import FACTS, AlertFacts, Binned, DetectFacts
 from camalert.review.selection import Album
 from camalert.review.settings import ALERTS
@@ -108,6 +109,8 @@ def _update(album: Album, ids: Sequence[int], values: dict[str, Any], user: str)
             if "mark" in values:
                 _teach(alerts, values["mark"], user)
             changed_detections = DetectFacts.objects.filter(pk__in=detections).update(**values)
+        if "reviewed_utc" in values:
+            reviewers.note(alerts, user, is_reviewed=values["reviewed_utc"] is not None)
         count += changed_detections if album is Album.PEOPLE else changed_alerts
     log.info("pictures_marked", user=user, album=album.value, count=count, **values)
     return count

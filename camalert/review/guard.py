@@ -62,6 +62,8 @@ OPENS = {
     "api-settings-undo": ADMIN,
     "api-switch": ADMIN, "api-delete": ADMIN, "api-visits-delete": ADMIN,
     "api-share": ADMIN, "api-links": ADMIN, "api-link-end": ADMIN,
+    "api-accounts": ADMIN, "api-accounts-put": ADMIN, "api-accounts-change": ADMIN,
+    "api-sessions": ADMIN, "api-sessions-end": ADMIN,
     "api-copies": ADMIN, "api-copies-make": ADMIN, "copy": ADMIN,
     "api-bin": ADMIN, "api-bin-restore": ADMIN, "api-bin-remove": ADMIN, "bin-picture": ADMIN, "kept-mail": ADMIN,
 }  # fmt: skip

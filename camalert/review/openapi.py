@@ -16,6 +16,7 @@ from django.urls import URLPattern, get_resolver, get_script_prefix
 from django.views.decorators.http import require_safe
 
 from camalert import __version__
+from camalert.review.account_changes import CHANGES, OWNER, VIEWER
 from camalert.review.accounts.models import SCOPES
 from camalert.review.guard import OPENS
 from camalert.review.selection import ANY_MARK, MARKS, MAX_ID, OUTCOMES, Album
@@ -116,9 +117,14 @@ _LINK_FIELDS: dict[str, Schema] = {
 SCHEMAS: dict[str, Schema] = {
     "Error": _record({"error": _text("What is wrong, in words.")}),
     "Row": _record(_ROW_FIELDS),
-    "RowDetails": _record(_ROW_FIELDS | {"people": _list_of(_ANYTHING), "visit": {"type": ["integer", "null"]}}),
+    "RowDetails": _record(
+        _ROW_FIELDS
+        | {"reviewed_by": _list_of(_ANYTHING), "people": _list_of(_ANYTHING), "visit": {"type": ["integer", "null"]}}
+    ),
     "Visit": _record(_VISIT_FIELDS),
-    "VisitDetails": _record(_VISIT_FIELDS | {"alerts": _list_of(_ANYTHING), "told": _list_of(_ANYTHING)}),
+    "VisitDetails": _record(
+        _VISIT_FIELDS | {"alerts": _list_of(_ANYTHING), "told": _list_of(_ANYTHING), "reviewed_by": _list_of(_ANYTHING)}
+    ),
     "Total": _TOTAL,
 }
 
@@ -143,6 +149,7 @@ _MADE = {503: "It is being made; ask again after Retry-After seconds."}
 # What came with a mail and is no picture that browsers show is handed out as a file.
 _PICTURE = ("image/*", "application/octet-stream")
 _NEXT = _maybe(_text("Where the next page begins."))
+_CONFIRM = _text("The password of the token's owner: a token alone changes no account.")
 _BINNED = _record({}, {"ids": _IDS, "deletion": _ID}) | {"anyOf": [{"required": ["ids"]}, {"required": ["deletion"]}]}
 OPERATIONS: dict[str, Operation] = {
     "api-openapi": Operation("Return this description."),
@@ -216,6 +223,37 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "api-link-end": Operation(
         "End a link to a visit; for owners", _POST, errors=_GONE, answer=_record({"ended": _ID})
+    ),
+    "api-accounts": Operation(
+        "List the accounts; for owners",
+        answer=_record({"accounts": _list_of(_record({
+            "id": _ID, "name": {"type": "string"}, "role": _text("What it may do.", enum=[OWNER, VIEWER]),
+            "active": {"type": "boolean"}, "last_login": _maybe(_TIME), "second_factor": {"type": "boolean"},
+            "sessions": _number("How many are open.")}))}),
+    ),
+    "api-accounts-put": Operation(
+        "Make an account, or give one another password; for owners", _POST, errors=_WRONG,
+        body=_record({"name": {"type": "string"}, "password": _text("Its password."), "confirm": _CONFIRM},
+                     {"role": _text("Of a new one.", enum=[OWNER, VIEWER])}),
+        answer=_record({"new": {"type": "boolean"}}),
+    ),
+    "api-accounts-change": Operation(
+        "Change an account's role, disable, enable or remove it, or take its second factor off; for owners", _POST,
+        errors=_WRONG | {404: "There is no such account."},
+        body=_record({"change": _text("What.", enum=list(CHANGES)), "confirm": _CONFIRM}),
+        answer=_record({"changed": _number("Accounts.")}),
+    ),
+    "api-sessions": Operation(
+        "List where accounts are logged in; for owners",
+        answer=_record({"sessions": _list_of(_record({
+            "id": _ID, "account": {"type": "string"}, "device": _text("Browser and system."),
+            "address": {"type": "string"}, "began": _TIME, "seen": _TIME,
+            "this": {"type": "boolean"}}))}),
+    ),
+    "api-sessions-end": Operation(
+        "End sessions of an account, some or all; for owners", _POST, errors=_WRONG,
+        body=_record({"account": _text("Its name.")}, {"ids": _IDS}),
+        answer=_record({"ended": _number("Sessions that were open.")}),
     ),
     "api-copies": Operation(
         "List the copies of database and settings; for owners",

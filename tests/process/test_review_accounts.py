@@ -1,7 +1,8 @@
-"""Accounts on the review site: where they are logged in."""
+"""Accounts on the review site: where they are logged in, who has reviewed what, and both for programs."""
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -147,4 +148,115 @@ def test_sessions_of_an_account_are_bounded(site: Site) -> None:
     assert stored(site, "SELECT count(*) FROM accounts_opensession WHERE user_id = 2") == [(50,)]
     assert stored(site, "SELECT count(*) FROM django_session WHERE session_key LIKE 'old%'") == [(49,)]
     assert is_in(ben)
+    assert is_in(site.visitor())
+
+
+# --- who has reviewed what --------------------------------------------------------------------------------------------
+
+
+def reviewers(visitor: Visitor, path: str) -> list[str]:
+    return [each["name"] for each in visitor.get(path).json()["reviewed_by"]]
+
+
+def test_reviewed_is_shared_and_says_by_whom(site: Site) -> None:
+    """One list to review for all; each person who looked is named, until somebody puts it back on the list."""
+    add(site, "ben")
+    ben, owner = log_in(site, "ben", source="127.0.0.51"), site.visitor()
+    row = site.rows.person[0]
+    ((visit,),) = site.query("SELECT visit FROM camalert_alert WHERE alert_id = ?", row)
+    page, path = f"/visits/{visit}/", f"/api/v1/visits/{visit}/"
+    assert reviewers(owner, path) == []
+    assert "Reviewed by" not in owner.get(page).text
+
+    ben.send("/api/v1/visits/change/", {"ids": [visit], "reviewed": True})
+    assert f'"id": {visit},' not in owner.get("/api/v1/visits/?review=new").text
+    assert reviewers(owner, path) == reviewers(owner, f"/api/v1/alarms/{row}/") == ["ben"]
+    assert re.search(r"Reviewed by</h2>\s*<ul[^>]*><li><span><strong>ben</strong>", owner.get(page).text)
+    assert "<strong>ben</strong>" in owner.get(f"/alarms/{row}/").text
+
+    owner.send("/api/v1/alarms/change/", {"ids": [row], "mark": "not a person"})
+    owner.send("/api/v1/alarms/change/", {"ids": [row], "mark": None})
+    assert reviewers(owner, path) == [NAME, "ben"]
+    ben.send("/api/v1/alarms/change/", {"ids": [row], "reviewed": False})
+    assert reviewers(owner, f"/api/v1/alarms/{row}/") == []
+
+    ben.send("/api/v1/alarms/change/", {"ids": [row], "reviewed": True})
+    stored(site, "UPDATE accounts_reviewed SET at = 1.0 WHERE alert = ?", row)
+    assert reviewers(owner, path) == [], "a picture of this id that was there before a database was restored"
+
+
+def test_who_reviewed_is_bounded(site: Site) -> None:
+    """However many pictures are looked at, the newest names stay."""
+    for number, alert in ((1, 7001), (2, 7002), (200_002, 7003)):
+        stored(site, "INSERT INTO accounts_reviewed (id, alert, name, at) VALUES (?, ?, 'ben', 0)", number, alert)
+
+    site.visitor().send("/api/v1/alarms/change/", {"ids": [site.rows.nobody], "reviewed": True})
+
+    assert stored(site, "SELECT alert FROM accounts_reviewed ORDER BY id") == [(7003,), (site.rows.nobody,)]
+
+
+# --- for programs -----------------------------------------------------------------------------------------------------
+
+
+def program(site: Site, scope: str = "admin") -> Visitor:
+    visitor = site.visitor()
+    visitor.post("/account/tokens/", {"name": "x", "scope": scope, "password": PASSWORD})
+    text = visitor.get("/account/").text.split('class="token">')[1].split("<")[0]
+    return Visitor(site.port, headers={"Authorization": f"Bearer {text}"})
+
+
+def send(visitor: Visitor, path: str, **body: object) -> tuple[int, dict[str, object]]:
+    encoded = json.dumps(body).encode()
+    found = visitor.ask("POST", f"/api/v1/{path}", encoded, Content_Type="application/json")
+    return found.status, found.json()
+
+
+def test_program_manages_accounts_with_the_password_only(site: Site) -> None:
+    """A token that leaked makes nobody an owner, and guesses no password either."""
+    api = program(site)
+    new = {"name": "eva", "password": PASSWORD, "role": "owner"}
+    assert send(api, "accounts/put/", **new)[0] == 403
+    assert send(api, "accounts/put/", **new, confirm="a guess")[0] == 403
+    assert send(api, "accounts/put/", **new | {"password": "short"}, confirm=PASSWORD)[0] == 400
+    assert send(api, "accounts/put/", **new, confirm=PASSWORD) == (200, {"new": True})
+    assert send(api, "accounts/put/", **new, confirm=PASSWORD) == (200, {"new": False})
+    (eva,) = [each for each in api.get("/api/v1/accounts/").json()["accounts"] if each["name"] == "eva"]
+    assert (eva["role"], eva["active"], eva["second_factor"], eva["sessions"]) == ("owner", True, False, 0)
+
+    path = f"accounts/{eva['id']}/change/"
+    assert send(api, path, change="viewer")[0] == 403
+    assert send(api, path, change="viewer", confirm=PASSWORD) == (200, {"changed": 1})
+    assert send(api, path, change="nonsense", confirm=PASSWORD)[0] == 400
+    assert send(api, "accounts/1/change/", change="remove", confirm=PASSWORD)[0] == 400, "one's own"
+    assert send(api, path, change="remove", confirm=PASSWORD) == (200, {"changed": 1})
+    assert send(api, path, change="remove", confirm=PASSWORD)[0] == 404
+    for odd in ("\ud800", "a\0b", ["x"], {}, 7, "x" * 500):
+        assert send(api, "accounts/put/", name=odd, password=PASSWORD, confirm=PASSWORD)[0] == 400
+        assert send(api, "accounts/1/change/", change="viewer", confirm=odd)[0] in (403, 429)
+    tries = [send(api, "accounts/put/", **new, confirm=f"guess {n}")[0] for n in range(20)]
+    assert set(tries) == {403, 429}
+    assert send(api, "accounts/put/", **new, confirm=PASSWORD)[0] == 429, "even the right one has to wait"
+
+
+def test_program_lists_and_ends_sessions(site: Site) -> None:
+    """Of anybody, for an owner's token of the widest scope alone."""
+    add(site, "ben")
+    ben, phone = log_in(site, "ben", source="127.0.0.52"), log_in(site, "ben", source="127.0.0.53", agent=PHONE)
+    for scope in ("read", "review"):
+        assert program(site, scope).get("/api/v1/sessions/").status == 403
+    assert ben.get("/api/v1/sessions/").status == 403
+    assert ben.get("/api/v1/accounts/").status == 403
+    api = program(site)
+    listed = [each for each in api.get("/api/v1/sessions/").json()["sessions"] if each["account"] == "ben"]
+    assert [(each["device"], each["address"], each["this"]) for each in listed] == [
+        ("Safari on iPhone", "127.0.0.53", False),
+        ("Firefox on Windows", "127.0.0.52", False),
+    ]
+
+    assert send(api, "sessions/end/", account=NAME, ids=[listed[0]["id"]]) == (200, {"ended": 0})
+    assert send(api, "sessions/end/", account="ben", ids=[listed[0]["id"]]) == (200, {"ended": 1})
+    assert [is_in(ben), is_in(phone)] == [True, False]
+    assert send(api, "sessions/end/", account="ben", ids=[])[0] == 400
+    assert send(api, "sessions/end/", account="ben") == (200, {"ended": 1})
+    assert not is_in(ben)
     assert is_in(site.visitor())

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from testing.reviewrig import Visitor
 from testing.reviewsite import running
 
 CHECKS = (
@@ -41,4 +42,6 @@ def test_api_keeps_what_its_description_promises(tmp_path: Path) -> None:
         )  # fmt: skip
 
         assert found.returncode == 0, found.stdout[-8000:] + found.stderr[-2000:]
-        assert site.visitor().get("/status/").status == 200
+        again = Visitor(site.port, source="127.0.0.9")  # among what was asked is the end of all sessions
+        assert again.log_in().status == 302
+        assert again.get("/status/").status == 200

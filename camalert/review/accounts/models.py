@@ -115,6 +115,20 @@ class RecoveryCode(models.Model):
         return str(self.user)
 
 
+class Reviewed(models.Model):
+    """Somebody has looked at a picture; the name stays when the account goes."""
+
+    alert = models.BigIntegerField()
+    name = models.CharField(max_length=150)
+    at = models.FloatField()  # seconds since 1970
+
+    class Meta:
+        unique_together = (("alert", "name"),)
+
+    def __str__(self) -> str:
+        return f"{self.alert} {self.name}"
+
+
 class UsedLink(models.Model):
     """A link of a message that was used: what was switched before and after, to undo it."""
 

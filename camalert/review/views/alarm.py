@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from camalert.config import objects
-from camalert.review import shots
+from camalert.review import reviewers, shots
 from camalert.review.alerts.models import FACTS, AlertFacts, Clip, Mail, Visit
 from camalert.review.boxes import Box, read
 from camalert.review.formats import local_time, phrase, span
@@ -139,6 +139,8 @@ def show(request: HttpRequest, album: Album, row_id: int) -> HttpResponse:
         "older": older,
         "event": _event(alarm.shot),
         "told": visits.told(alarm.visit.pk) if alarm.visit else [],
+        "reviewers": reviewers.of([alarm.shot.alert_id]) if alarm.shot.alert_id else [],
+        "pictures_in_all": 1,
         "mark": NOT_A_PERSON if alarm.shot.outcome == "person" or alarm.shot.detect_id else MISSED,
     }
     return render(request, "review/alarm.html", context)

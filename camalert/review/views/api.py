@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert.errors import StatusError
-from camalert.review import changes, shots
+from camalert.review import changes, reviewers, shots
 from camalert.review.alerts.models import SeenCamera
 from camalert.review.formats import local_time
 from camalert.review.guard import must_own
@@ -62,6 +62,7 @@ def row(_request: HttpRequest, album: Album, row_id: int) -> HttpResponse:
         "peer": mail.peer if mail else None,
         "headers": mail.headers if mail else None,
         "reasons": [asdict(reason) for reason in found.reasons],
+        "reviewed_by": reviewers.by([found.shot.alert_id]) if found.shot.alert_id else [],
     }
     return JsonResponse(answer)
 

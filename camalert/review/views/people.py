@@ -14,15 +14,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from camalert.errors import CamalertError
-from camalert.review import logins, second_factor, sessions
+from camalert.review import account_changes, second_factor, sessions
+from camalert.review.account_changes import CHANGES, MAX_PEOPLE
 from camalert.review.guard import must_own
 from camalert.system.logs import log
 
-MAX_PEOPLE = 200
 NAME_CHARS = 150
-OWNER, VIEWER = "owner", "viewer"
-DISABLE, ENABLE = "disable", "enable"
-NO_SECOND_FACTOR = "no-second-factor"  # for who has neither app nor recovery codes any more
 
 
 @require_safe
@@ -47,23 +44,13 @@ def put(request: HttpRequest) -> HttpResponse:
     """Make an account, or give one another password."""
     must_own(request)
     name = request.POST.get("username", "").strip()[:NAME_CHARS]
-    users = get_user_model().objects
-    is_new = not users.filter(username=name).exists()
-    if is_new and users.count() >= MAX_PEOPLE:
-        messages.error(
-            request,
-            gettext("There are %(count)s accounts, the most there can be; remove one first.") % {"count": MAX_PEOPLE},
-        )
-        return redirect("people-accounts")
-    is_owner = request.POST.get("role") == OWNER if is_new else None
     try:
-        logins.put(name, request.POST.get("password", ""), is_owner=is_owner)
+        is_new = account_changes.put(request.user, name, request.POST.get("password", ""), request.POST.get("role", ""))
     except CamalertError as error:
         messages.error(request, str(error))
     else:
-        log.info("review_account_changed", user=request.user.get_username(), account=name, change="password")
-        text = gettext("%(name)s can log in.") if is_new else gettext("%(name)s can log in with the new password.")
-        messages.success(request, text % {"name": name})
+        said = gettext("%(name)s can log in.") if is_new else gettext("%(name)s can log in with the new password.")
+        messages.success(request, said % {"name": name})
     return redirect("people-accounts")
 
 
@@ -75,36 +62,30 @@ def change(request: HttpRequest, user_id: int) -> HttpResponse:
     if found is None:
         raise Http404(gettext("There is no such account any more."))
     what = request.POST.get("change", "")
-    if found.pk == request.user.pk:
-        messages.error(request, gettext("Your own account is changed by another owner: one must stay."))
-    elif what in (OWNER, VIEWER):
-        found.is_staff = found.is_superuser = what == OWNER
-        found.save(update_fields=["is_staff", "is_superuser"])
-        text = gettext("%(name)s is an owner now.") if what == OWNER else gettext("%(name)s is a viewer now.")
-        messages.success(request, text % {"name": found.get_username()})
-    elif what in (DISABLE, ENABLE):
-        found.is_active = what == ENABLE
-        found.save(update_fields=["is_active"])
-        sessions.end(found)
-        name = found.get_username()
-        text = gettext("%(name)s can log in again.") if found.is_active else gettext("%(name)s can no longer log in.")
-        messages.success(request, text % {"name": name})
-    elif what == NO_SECOND_FACTOR:
-        second_factor.switch_off(found)
-        messages.success(
-            request, gettext("%(name)s logs in with the password alone now.") % {"name": found.get_username()}
-        )
-    elif what == "remove":
-        logins.remove(found.get_username())
-        messages.success(
-            request, gettext("%(name)s is removed, with sessions and tokens.") % {"name": found.get_username()}
-        )
-    else:
+    if what not in CHANGES:
         raise Http404(gettext("There is no such change."))
-    log.info(
-        "review_account_changed", user=request.user.get_username(), account=found.get_username(), change=what
-    )  # fmt: skip
+    try:
+        account_changes.change(request.user, found, what)
+    except CamalertError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _done(what) % {"name": found.get_username()})
     return redirect("people-accounts")
+
+
+def _done(what: str) -> str:
+    match what:
+        case account_changes.OWNER:
+            return gettext("%(name)s is an owner now.")
+        case account_changes.VIEWER:
+            return gettext("%(name)s is a viewer now.")
+        case account_changes.DISABLE:
+            return gettext("%(name)s can no longer log in.")
+        case account_changes.ENABLE:
+            return gettext("%(name)s can log in again.")
+        case account_changes.NO_SECOND_FACTOR:
+            return gettext("%(name)s logs in with the password alone now.")
+    return gettext("%(name)s is removed, with sessions and tokens.")
 
 
 @require_POST

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from camalert import identity
 from camalert.config.objects import PERSON
-from camalert.review import changes, shots
+from camalert.review import changes, reviewers, shots
 from camalert.review.alerts.models import IS_OPEN, TO_REVIEW, AlertFacts, Clip, SeenCamera, Told, Visit
 from camalert.review.boxes import Box, Part, read
 from camalert.review.formats import lasting, local_time, many, phrase, span, word
@@ -363,6 +363,8 @@ def visit(request: HttpRequest, visit_id: int) -> HttpResponse:
         "hidden": max(0, AlertFacts.objects.filter(visit=visit_id).count() - len(pictures)),
         "clips": clips_of(visit_id),
         "told": told(visit_id),
+        "reviewers": reviewers.of([shot.id for shot in pictures]),
+        "pictures_in_all": len(pictures),
         "mark": NOT_A_PERSON,
     }
     return render(request, "review/visit.html", context)
@@ -443,7 +445,8 @@ def row(_request: HttpRequest, visit_id: int) -> HttpResponse:
         }
         for facts in pictures[:MAX_PICTURES]
     ]
-    return JsonResponse(_facts(found[0]) | {"alerts": shown, "told": told(visit_id)})
+    seen = reviewers.by([facts["alert_id"] for facts in shown])
+    return JsonResponse(_facts(found[0]) | {"alerts": shown, "told": told(visit_id), "reviewed_by": seen})
 
 
 @require_POST
