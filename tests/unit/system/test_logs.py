@@ -79,14 +79,6 @@ def test_logs_before_they_are_configured_are_warnings_in_text() -> None:
     assert done.stderr.decode().split()[1:] == ["warning", "disk_slow", "ms=7"]
 
 
-def test_logs_need_no_event_loop() -> None:
-    """Each of eight processes would pay for it; the libraries that logs are usually made with load one."""
-    code = "import sys, camalert.ipc.child; print(*sorted({'asyncio', 'ssl', 'structlog'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=30, capture_output=True)
-
-    assert done.stdout.split() == []
-
-
 def test_logs_libraries_and_warnings_are_events() -> None:
     """What libraries complain about arrives as events; their chatter, which may hold mail, does not."""
     code = """
