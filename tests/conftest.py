@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from testing import postgresql
 from testing.service import ServiceUnderTest
 
 # How long one example takes says more of the machine than of the code.
@@ -33,6 +34,17 @@ def _umask() -> Iterator[None]:
     os.umask(before)
     yield
     os.umask(before)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql.Server]:
+    """Return a PostgreSQL server of the tests' own; where there is none to be had, what needs it is skipped."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install -e '.[postgresql]'")
+    if postgresql.programs() is None:
+        pytest.skip("there is no PostgreSQL server here: apt-get install postgresql")
+    server = postgresql.Server()
+    yield server
+    server.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from camalert.cli.options import add_configuration, configuration
+from camalert.cli.options import add_configuration, configuration, database_file
 from camalert.cli.terminal import Progress, say
 from camalert.errors import CamalertError, Exit
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from camalert.store.sqlite.backup import backup
 
-    source = Path(configuration(arguments).config.database.path)
+    source = database_file(configuration(arguments).config)
     if not arguments.file.absolute().parent.is_dir():
         raise CamalertError(f"there is no folder {arguments.file.absolute().parent}")
     progress = Progress("pages")

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from camalert import identity
-from camalert.cli.options import add_configuration, configuration
+from camalert.cli.options import add_configuration, configuration, database_file
 from camalert.cli.terminal import say
 from camalert.config.build import near
 from camalert.config.schema import Config
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         usage = " ".join((arguments.what, *wanted))
         raise CamalertError(f"write `camalert cameras {usage}`, with quotes around a name that has blanks")
     config = configuration(arguments).config
-    database = Path(config.database.path)
+    database = database_file(config)
     if arguments.what == "list":
         return _list(database)
     heard = _heard(Path(config.service.run_dir))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from camalert.cli.options import add_configuration, configuration
+from camalert.cli.options import add_configuration, configuration, database_file
 from camalert.cli.terminal import redraw, say
 from camalert.errors import Exit
 from camalert.system import rights
@@ -34,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camalert.store.sqlite.compact import compact
 
     loaded = configuration(arguments)
-    path = Path(loaded.config.database.path)
+    path = database_file(loaded.config)
     rights.become_owner_of(path, loaded.file)
     turns = 0
 

@@ -26,15 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from camalert.store.sqlite.database import Database
+    from camalert.store import stores
 
     loaded = configuration(arguments)
     settings = loaded.config.database
     rights.become_owner_of(Path(settings.path), loaded.file)
-    existed = Path(settings.path).exists()
-    with contextlib.closing(Database(settings)) as database:
-        database.open()
-        for warning in database.take_warnings():
+    existed = bool(settings.url) or Path(settings.path).exists()
+    with contextlib.closing(stores.store_of(settings)) as store:
+        store.open()
+        for warning in store.take_warnings():
             say(f"note: {warning}")
-    say(f"{settings.path} {'is up to date' if existed else 'was created'}")
+    say(f"{store.place} {'is up to date' if existed else 'was created'}")
     return Exit.OK

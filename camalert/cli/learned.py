@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from camalert.cli.options import add_configuration, configuration
+from camalert.cli.options import add_configuration, configuration, database_file
 from camalert.cli.terminal import say, say_json
 from camalert.config.schema import Config
 from camalert.errors import CamalertError, Exit
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from camalert.system import rights
 
     config = configuration(arguments).config
-    database = Path(config.database.path)
+    database = database_file(config)
     with rights.as_owner_of(database):
         if arguments.forget is not None:
             camera = _write(database, lambda connection: learned.forget(connection, arguments.forget))

@@ -7,7 +7,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from camalert.cli.options import add_configuration, configuration
+from camalert.cli.options import add_configuration, configuration, database_file
 from camalert.cli.terminal import say
 from camalert.config.build import near
 from camalert.config.schema import Config, Notify
@@ -66,7 +66,7 @@ def _list(config: Config) -> int:
             address = f"cannot be used: {error}"
         say(f"{target.name}: {address}")
         say(f"  tells of {', '.join(target.events)}" + (f" during {target.hours}" if target.hours else ""))
-        say(f"  {_record(target.name, Path(config.database.path))}")
+        say(f"  {_record(target.name, database_file(config))}")
     return Exit.OK
 
 

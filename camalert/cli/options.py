@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from camalert.config.schema import Config
 from camalert.config.sources import LoadedConfig, Source, load
 from camalert.decoding.kinds import PICTURE_ENDINGS
 from camalert.errors import CamalertError
@@ -39,6 +40,19 @@ def configuration(arguments: argparse.Namespace) -> LoadedConfig:
     Raises: ConfigError with all mistakes in it.
     """
     return load(source(arguments), os.environ)
+
+
+def database_file(config: Config) -> Path:
+    """Return the SQLite file, for a command that works on it.
+
+    Raises: CamalertError when the rows are in PostgreSQL.
+    """
+    if config.database.url:
+        raise CamalertError(
+            "this command works on a SQLite file, and database.url names a PostgreSQL database: docs/postgresql.md "
+            "says what its own tools do instead"
+        )
+    return Path(config.database.path)
 
 
 def add_pictures(parser: argparse.ArgumentParser, file: str = "picture file") -> None:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from camalert.cli.alarmmail import BRANDS, AlarmMail, compose
-from camalert.cli.options import add_configuration, add_pictures, configuration, expand
+from camalert.cli.options import add_configuration, add_pictures, configuration, database_file, expand
 from camalert.cli.terminal import complain, redraw, say
 from camalert.cli.verdicts import Watch
 from camalert.config.schema import Config, Listen
-from camalert.errors import CamalertError, Exit, StoreError
+from camalert.errors import CamalertError, Exit
 from camalert.system import networks, rights
 
 DESCRIPTION = """\
@@ -141,8 +141,8 @@ def _watch(config: Config, arguments: argparse.Namespace) -> Iterator[Watch | No
         yield None
         return
     try:
-        watch = Watch(Path(config.database.path))
-    except StoreError as error:
+        watch = Watch(database_file(config))
+    except CamalertError as error:
         complain(f"the result cannot be shown: {error}")
         yield None
         return

@@ -100,6 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _stored(config: Config, count: int, now_utc: float) -> Stored:
     """Return what the database has to say."""
+    if config.database.url:
+        return Stored(complaint="they are in PostgreSQL, which this command does not read")
     path = Path(config.database.path)
     try:
         is_readable = not path.exists() or os.access(path, os.R_OK)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from camalert import identity
-from camalert.cli.options import add_configuration, configuration
+from camalert.cli.options import add_configuration, configuration, database_file
 from camalert.config.build import near
 from camalert.errors import CamalertError, StoreError
 from camalert.ipc.records import SwitchRecord
@@ -37,7 +37,7 @@ def change(arguments: argparse.Namespace, switch: SwitchRecord) -> str:
     from camalert.system import rights
 
     config = configuration(arguments).config
-    database = Path(config.database.path)
+    database = database_file(config)
     name = str(getattr(arguments, "camera", ""))
     with rights.as_owner_of(database):
         if name:

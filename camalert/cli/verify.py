@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from camalert.cli.options import add_configuration, configuration
+from camalert.cli.options import add_configuration, configuration, database_file
 from camalert.cli.terminal import say
 from camalert.errors import Exit
 from camalert.system import rights
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from camalert.store.sqlite.verify import verify
 
-    path = arguments.database or Path(configuration(arguments).config.database.path)
+    path = arguments.database or database_file(configuration(arguments).config)
     rights.become_owner_of(path)
     report = verify(path)
     say(

@@ -19,7 +19,7 @@ _ALL_ADDRESSES = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not bound
 
 def contradictions(config: Config) -> list[Contradiction]:
     """Return every contradiction in a configuration whose single values are valid."""
-    rules = (_transit, _slots, _intake, _ports, _logins, _objects, _cameras, _targets, _servers)
+    rules = (_transit, _slots, _intake, _ports, _logins, _objects, _cameras, _targets, _servers, _server_of_rows)
     return [found for rule in rules for found in rule(config)]
 
 
@@ -48,6 +48,23 @@ def _intake(config: Config) -> Iterator[Contradiction]:
             "= [] leaves no port for cameras, and no folder is watched: write a [[smtp.listen]] block, or remove the "
             "key to listen on port 1025",
         )
+
+
+def _server_of_rows(config: Config) -> Iterator[Contradiction]:
+    """Name what does not work with rows in PostgreSQL yet, so that nobody finds out later."""
+    database = config.database
+    if not database.url:
+        if database.password_file:
+            yield "database.password_file", "belongs to database.url, which is not set"
+        return
+    if config.review.enabled:
+        yield (
+            "review.enabled",
+            "= true does not go together with database.url yet: the site reads SQLite only; set it to false and look "
+            "at the pictures with the original site, or leave database.url out",
+        )
+    if config.notify:
+        yield "notify", "does not go together with database.url yet: messages are sent from SQLite only"
 
 
 def _servers(config: Config) -> Iterator[Contradiction]:

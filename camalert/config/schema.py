@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from re import _parser  # type: ignore[attr-defined]  # nothing public tells what a pattern is made of
@@ -126,6 +127,21 @@ def check_optional_path(text: str) -> None:
     """Accept a path, or "" for none; ConfigError for anything else."""
     if text:
         check_path(text)
+
+
+def check_database_url(text: str) -> None:
+    """Accept the URL of a PostgreSQL database, or "" for a file; ConfigError for anything else, and for a password."""
+    if not text:
+        return
+    try:
+        found = urllib.parse.urlsplit(text)
+        has_password = found.password is not None or "password" in urllib.parse.parse_qs(found.query)
+    except ValueError as error:
+        raise ConfigError(f"cannot be read as a URL: {error}") from error
+    if found.scheme not in ("postgresql", "postgres") or not text.isprintable():
+        raise ConfigError('write a URL such as "postgresql://camalert@database.example.org/camalert"')
+    if has_password:
+        raise ConfigError("must not have the password: put it into a file, and its name into database.password_file")
 
 
 def check_target_name(text: str) -> None:
@@ -420,6 +436,8 @@ class Database:
     """Where rows are stored, and for how long."""
 
     path: str = key("var/alerts.sqlite3", path=True)
+    url: str = key("", check=check_database_url, secret=True)  # a PostgreSQL database instead of the file
+    password_file: str = key("", path=True, check=check_optional_path)
     timestamps: str = key("local", choices=("local", "utc"))
     keep_alerts: int = key(0, low=0, high=100_000_000, unit="rows")  # 0: as the original's trigger, else 1000
     keep_detections: int = key(0, low=0, high=100_000_000, unit="rows")

@@ -5,8 +5,10 @@ Whoever adds a child adds its row; without one it does not start.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from camalert.config.build import without_secrets
 from camalert.config.schema import Config
@@ -26,7 +28,7 @@ def table(config: Config) -> dict[str, Needs]:
     database = _folders_of(config.database.path)
     return {
         # It names the program that has the database locked: /proc/locks and the programs' names.
-        WRITER: Needs(reads=("/proc",), writes=database),
+        WRITER: _of_server(config.database.url) if config.database.url else Needs(reads=("/proc",), writes=database),
         SMTP: Needs(serves=True, starts=True),
         READER: DISPOSABLE,
         FOLDER: Needs(
@@ -63,6 +65,7 @@ def told(kind: str, config: Config) -> Config:
     return replace(
         bare,
         smtp=config.smtp if kind == SMTP else bare.smtp,
+        database=config.database if kind == WRITER else bare.database,
         notify=config.notify if kind == NOTIFIER else bare.notify,
     )
 
@@ -70,6 +73,19 @@ def told(kind: str, config: Config) -> Config:
 def kind_of(name: str) -> str:
     """Return the kind of a child by its name: "decoder" of "decoder-2"."""
     return name.partition("-")[0]
+
+
+def _of_server(url: str) -> Needs:
+    """Return what a client of PostgreSQL needs: a connection, and the files that say who it is and whom it trusts."""
+    parts = urlsplit(url)
+    named = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    home = Path.home()
+    usual = (home / ".pgpass", home / ".postgresql", home / ".pg_service.conf", Path("/etc/postgresql-common"))
+    files = [named[name] for name in ("passfile", "sslrootcert", "sslcert", "sslkey", "sslcrl") if name in named]
+    files += [os.environ[name] for name in ("PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR") if name in os.environ]
+    host = named.get("host", parts.hostname or "")
+    folders = [one for one in host.split(",") if one.startswith("/")] if host else ["/run/postgresql", "/tmp"]  # noqa: S108
+    return Needs(reads=(*map(str, usual), *files), sockets=tuple(folders), connects=True)
 
 
 def _folders_of(file: str) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ class Writer:
         self._confinement: Confinement | None = None
         self._pool = context.pool
         self._settings = context.config.database
-        self._store = store_of(self._settings, self._stay_alive)
+        self._store = store_of(self._settings, self._stay_alive, is_alone=True)
         self._stay_alive_at = time.monotonic() + ALIVE_EVERY_S
         self._is_slow_logged = False
         self._queue = Queue(context.pool.layout)

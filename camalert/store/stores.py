@@ -5,21 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from camalert.config import schema as config
+from camalert.errors import ConfigError
+from camalert.store import driver
 from camalert.store.interface import Store
 from camalert.store.sqlite import opening
 from camalert.store.sqlite.store import SqliteStore
 
 
-def store_of(settings: config.Database, alive: Callable[[], None] = lambda: None) -> Store:
+def store_of(settings: config.Database, alive: Callable[[], None] = lambda: None, *, is_alone: bool = False) -> Store:
     """Return the store of `[database]`, not opened yet.
 
     Args:
         settings: Where it is, and how it is kept.
         alive: Called again and again while tables are made, adopted or upgraded, which may take minutes.
+        is_alone: Whether it is a writer's, of which one at a time works; a file is its own machine's anyway.
+    Raises: ConfigError when it cannot be used here.
     """
-    return SqliteStore(settings, alive)
+    if not settings.url:
+        return SqliteStore(settings, alive)
+    if not driver.is_available():
+        raise ConfigError(f"database.url {driver.MISSING}")
+    from camalert.store.postgresql.store import PostgresqlStore  # noqa: PLC0415 - an extra
+
+    return PostgresqlStore(settings, alive, is_alone=is_alone)
 
 
 def advice(settings: config.Database) -> list[str]:
     """Return what the owner should know about the engine on this machine."""
-    return opening.advice(settings.journal)
+    return [] if settings.url else opening.advice(settings.journal)

@@ -31,6 +31,7 @@ from camalert.notify import channel
 from camalert.status import model as status
 from camalert.status.model import counted
 from camalert.status.text import summary
+from camalert.store import driver
 from camalert.store.sqlite import opening, schema
 from camalert.store.sqlite.opening import translate
 from camalert.supervisor import plan, prerequisites
@@ -149,6 +150,9 @@ def _run_dir(config: Config) -> Iterator[Finding]:
 
 
 def _database(config: Config) -> Iterator[Finding]:
+    if config.database.url:
+        yield from _server(config)
+        return
     path = Path(config.database.path)
     try:
         opening.refuse_network(path)
@@ -176,7 +180,26 @@ def _database(config: Config) -> Iterator[Finding]:
             )
 
 
-def _sqlite(_config: Config) -> Iterator[Finding]:
+def _server(config: Config) -> Iterator[Finding]:
+    """Connect as the writer will, and change nothing."""
+    if not driver.is_available():
+        return  # a prerequisite, and said as such
+    from camalert.store.postgresql.store import PostgresqlStore  # noqa: PLC0415 - an extra
+
+    try:
+        store = PostgresqlStore(config.database)
+        alerts = store.look()
+        found = "the tables will be made" if alerts is None else counted(alerts, "alert")
+        yield Finding(Level.OK, "database", f"{store.place}: {found}")
+    except (ConfigError, StoreForeign) as error:
+        yield Finding(Level.WRONG, "database", str(error))
+    except CamalertError as error:  # as while a server starts: the service waits for it
+        yield Finding(Level.NOTE, "database", f"{config.database.url}: {error}")
+
+
+def _sqlite(config: Config) -> Iterator[Finding]:
+    if config.database.url:
+        return
     version = sqlite3.sqlite_version_info
     if opening.is_affected((version[0], version[1], version[2])):
         yield Finding(

@@ -16,6 +16,7 @@ from camalert.config.sources import LoadedConfig
 from camalert.errors import ConfigError
 from camalert.intake.smtp import passwords, tls
 from camalert.notify import channel
+from camalert.store import driver
 
 Mistake = tuple[str, str]  # the key and what is wrong with its value
 
@@ -63,6 +64,12 @@ def _passwords(config: Config) -> Iterator[Mistake]:
 
 
 def _database(config: Config) -> Iterator[Mistake]:
+    if config.database.url:
+        if not driver.is_available():
+            yield "database.url", driver.MISSING
+        if config.database.password_file and (why := _why_unreadable(config.database.password_file)):
+            yield "database.password_file", f"= {shown(config.database.password_file)} cannot be read ({why})"
+        return
     path = Path(config.database.path)
     try:
         if path.exists() and not path.is_file():

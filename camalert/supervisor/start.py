@@ -172,7 +172,7 @@ def _show(loaded: LoadedConfig, shape: plan.Plan, engine: str, listeners: tuple[
         version=__version__,
         config=_file(loaded),
         ports=_ports(listeners),
-        database=loaded.config.database.path,
+        database=loaded.config.database.url or loaded.config.database.path,
         engine=engine,
         effort=loaded.config.detector.effort,
         detectors=shape.detectors,
@@ -196,7 +196,7 @@ def first_screen(loaded: LoadedConfig, shape: plan.Plan, engine: str, listeners:
     if config.intake.folder.enabled:
         rows.append(("folder", config.intake.folder.path))
     rows += [
-        ("database", config.database.path),
+        ("database", config.database.url or config.database.path),
         ("detector", f"{engine}, effort {config.detector.effort}, {counted(shape.detectors, 'process')}"),
         ("pool", f"{shape.layout.size_bytes / MIB:.0f} MiB shared memory, {len(shape.layout.frames)} frame slots, "
                  f"{counted(shape.decoders, 'decoder')}"),
@@ -225,6 +225,8 @@ def _ports(listeners: tuple[Listener, ...]) -> list[str]:
 
 def _kept_bytes(database: Database) -> int:
     """Return how large the database may become, 0 for any size."""
+    if database.url:
+        return database.keep_bytes
     path = Path(database.path)
     limits = [database.keep_bytes] if database.keep_bytes else []
     if database.keep_disk_percent:

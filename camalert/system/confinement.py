@@ -103,6 +103,7 @@ class Needs:
         connects: Whether it opens connections itself, and looks names up.
         starts: Whether it starts its own interpreter again, and ends what it has started.
         binds: The ports that it binds itself, before.
+        sockets: Files and folders of the sockets of this machine that it may connect to.
         files: How many descriptors it may have, 0 for as many as the service.
     """
 
@@ -114,6 +115,7 @@ class Needs:
     connects: bool = False
     starts: bool = False
     binds: tuple[int, ...] = ()
+    sockets: tuple[str, ...] = ()
     files: int = 0
 
     @property
@@ -168,7 +170,7 @@ def rules(needs: Needs, program: Program) -> list[Rule]:
     """Return what Landlock is to allow."""
     found = [Rule(path, READ) for path in (*_DISTRIBUTION, *_SYSTEM, *program.reads, *needs.reads)]
     found.append(Rule(_NULL, READ_FILE | WRITE_FILE))
-    found.append(Rule(str(SOCKET_PATH), RESOLVE_SOCKET))
+    found += [Rule(path, RESOLVE_SOCKET) for path in (str(SOCKET_PATH), *needs.sockets)]
     if needs.connects:
         found += [Rule(path, READ) for path in _NAMES]
     found += [Rule(path, WRITE) for path in needs.writes]

@@ -145,6 +145,11 @@ class Rig(SlotFiller):
 
     def rows(self, query: str, *arguments: object) -> list[Any]:
         """Query the database from outside."""
+        if self.config.database.url:
+            import psycopg  # noqa: PLC0415 - an extra
+
+            with psycopg.connect(self.config.database.url) as server:
+                return server.execute(query, arguments or None).fetchall()
         connection = sqlite3.connect(self.path)
         try:
             return connection.execute(query, arguments).fetchall()

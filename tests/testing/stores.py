@@ -12,16 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from camalert.config.schema import Config, Database
 from camalert.config.schema import Intake as IntakeSettings
 from camalert.ipc.messages import Outcome
 from camalert.ipc.records import FrameRecord, MailRecord, PersonRecord, PictureRecord
 from camalert.store.interface import Store
+from camalert.store.postgresql.store import PostgresqlStore
 from camalert.store.queue import Waiting
 from camalert.store.rows import alerts
 from camalert.store.rows.alerts import Conclusion, Intake, MailResult, Picture, Rules
 from camalert.store.sqlite.store import SqliteStore
 from camalert.store.verdict import Verdict
+from testing.postgresql import Server
 
 MARKED = b"\xff\xd8 marked \xff\xd9"
 _numbers = itertools.count(1)
@@ -89,6 +93,53 @@ class SqlitePlace(Place):
 
     def _connected(self) -> contextlib.closing[sqlite3.Connection]:
         return contextlib.closing(sqlite3.connect(self.settings.path, isolation_level=None))
+
+
+class PostgresqlPlace(Place):
+    """A database of a throw-away server."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.settings = Database(url=server.database(), busy_seconds=30.0)
+
+    def store(self, **settings: Any) -> Store:
+        """Return a store of the database."""
+        return PostgresqlStore(replace(self.settings, **settings))
+
+    @contextlib.contextmanager
+    def full(self, store: Store) -> Iterator[None]:
+        """Let the server say what it says of a full disk."""
+        with self._trigger("RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'", "true"):
+            yield
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Lock a table and keep it so."""
+        with self.connected() as connection:
+            connection.execute("BEGIN; LOCK TABLE camalert_mail IN EXCLUSIVE MODE")
+            yield
+            connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Add a trigger of somebody else's."""
+        with self._trigger("RAISE EXCEPTION 'no such subject'", "NEW.subject = 'refused'"):
+            yield
+
+    def connected(self) -> contextlib.closing[psycopg.Connection[Any]]:
+        """Return a connection of another program's."""
+        return contextlib.closing(psycopg.connect(self.settings.url, autocommit=True))
+
+    @contextlib.contextmanager
+    def _trigger(self, what: str, when: str) -> Iterator[None]:
+        with self.connected() as connection:
+            connection.execute(
+                f"CREATE FUNCTION strict() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {what}; END $$;"
+                f" CREATE TRIGGER strict BEFORE INSERT ON alerts_alert FOR EACH ROW WHEN ({when})"
+                " EXECUTE FUNCTION strict()"
+            )
+            yield
+            connection.execute("DROP TRIGGER strict ON alerts_alert; DROP FUNCTION strict()")
 
 
 class Node:

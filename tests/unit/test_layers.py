@@ -26,7 +26,10 @@ PURE = {
     ),
     "detection": ("boxes", "choice", "council", "known", "looks", "passes", "people", "rules", "thresholds"),
     "visits": ("digest", "grouping", "policy"),
-    "store": ("interface", "queue", "rows.columns", "rows.tables", "sqlite.tables", "verdict"),
+    "store": (
+        "interface", "postgresql.dialect", "postgresql.tables", "queue", "rows.columns", "rows.tables", "sqlite.tables",
+        "verdict",
+    ),
     "supervisor": ("dispatch", "lifecycle", "liveness", "plan", "stages"),
     "review": ("figures", "glance", "preview", "search", "selection"),
     "cli": ("alarmmail", "anonymiser", "commands", "fillers", "pseudonyms"),
@@ -53,7 +56,7 @@ ALLOWED = {
 }  # exceptions put into words
 NOW_CALLS = frozenset({"now", "utcnow", "today"})
 # The supervisor must survive what these do, so they stay in its children.
-NOT_IN_SUPERVISOR = frozenset({"cv2", "numpy", "aiosmtpd", "sqlite3", "imutils", "openvino", "django"})
+NOT_IN_SUPERVISOR = frozenset({"cv2", "numpy", "aiosmtpd", "psycopg", "sqlite3", "imutils", "openvino", "django"})
 # A killed child can hold their locks for ever, or lose what they buffer.
 FORBIDDEN_MULTIPROCESSING = frozenset(
     {"Queue", "SimpleQueue", "JoinableQueue", "Lock", "RLock", "Event", "Condition", "Semaphore", "Manager", "Pool"}
@@ -174,7 +177,7 @@ def test_supervisor_side_never_loads_the_childrens_libraries(entry: str) -> None
 
 # The layers within the store, from the bottom: each package may import those before it, and the values.
 STORE_VALUES = ("filesystem", "interface", "queue", "verdict")
-STORE_LAYERS = {"rows": ("rows",), "sqlite": ("rows", "sqlite")}
+STORE_LAYERS = {"rows": ("rows",), "sqlite": ("rows", "sqlite"), "postgresql": ("rows", "postgresql")}
 
 
 @pytest.mark.parametrize(

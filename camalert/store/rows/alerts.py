@@ -397,11 +397,11 @@ def _end_clip(connection: Rows, written: _Written) -> int | None:
         )
         return None
     names, values = neutral_values(connection, ALERTS)
+    of_clip = connection.execute("SELECT subject, timestamp FROM camalert_clip WHERE id = ?", (clip,)).fetchone()
     alert_id = _insert(
         connection,
-        f"INSERT INTO alerts_alert (subject, timestamp, snapshot{names})"
-        f" SELECT subject, timestamp, ?{values} FROM camalert_clip WHERE id = ?",
-        (verdict.snapshot, clip),
+        f"INSERT INTO alerts_alert (subject, timestamp, snapshot{names}) VALUES (?, ?, ?{values})",
+        (*of_clip, verdict.snapshot),
     )
     connection.execute(
         "UPDATE camalert_clip SET state = ?, reason = ?, alert_id = ? WHERE id = ?",

@@ -449,7 +449,7 @@ def of_mails(connection: Rows, before_utc: float, first_day: str) -> int:
 def _remove(connection: Rows, table: DjangoTable, candidates: str, arguments: tuple[object, ...]) -> int:
     """Delete the first rows that a query names and that no examination waits for."""
     cursor = connection.execute(
-        f"DELETE FROM {table.name} WHERE id IN (SELECT {table.key} FROM ({candidates})"
+        f"DELETE FROM {table.name} WHERE id IN (SELECT {table.key} FROM ({candidates}) AS candidates"
         f" WHERE {_idle(table)} LIMIT {ROWS_A_STEP})",
         arguments,
     )

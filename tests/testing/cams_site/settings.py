@@ -38,12 +38,15 @@ TEMPLATES = [
 ]
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": HOME / "default.sqlite3"},
-    "alerts": {
+    "alerts": json.loads(os.environ.get("CAMS_DATABASE", "null"))
+    or {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ["CAMS_ALERTS"],
         "OPTIONS": json.loads(os.environ.get("CAMS_OPTIONS", "{}")),
     },
 }
+if "CAMS_DATABASE" in os.environ:
+    TIME_ZONE = "UTC"  # a time zone is PostgreSQL's affair, and nobody's in SQLite
 DATABASE_ROUTERS = ["router.AlertsRouter"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testing.stores import Node, Place, SqlitePlace
+from testing.stores import Node, Place, PostgresqlPlace, SqlitePlace
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Return a place without any tables yet."""
+    if request.param == "postgresql":
+        return PostgresqlPlace(request.getfixturevalue("postgresql_server"))
     return SqlitePlace(tmp_path)
 
 
