@@ -144,6 +144,12 @@ def check_database_url(text: str) -> None:
         raise ConfigError("must not have the password: put it into a file, and its name into database.password_file")
 
 
+def check_node(text: str) -> None:
+    """Accept the name of a node, or "" for the machine's; ConfigError for anything else."""
+    if text and not _TARGET_NAME.fullmatch(text):
+        raise ConfigError('write a short name, such as "north": letters, digits, blanks, dots and hyphens')
+
+
 def check_target_name(text: str) -> None:
     """Accept the name of a target; ConfigError for anything else."""
     if not _TARGET_NAME.fullmatch(text):
@@ -450,6 +456,13 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """One machine of several that share one PostgreSQL database."""
+
+    name: str = key("", check=check_node)  # "": the machine's
+
+
+@dataclass(frozen=True, slots=True)
 class Visits:
     """What is one visit."""
 
@@ -539,6 +552,7 @@ class Config:
     learn: Learn = Learn()
     camera: tuple[Camera, ...] = ()
     database: Database = Database()
+    node: Node = Node()
     visits: Visits = Visits()
     log: Log = Log()
     status: Status = Status()

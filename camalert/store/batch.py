@@ -77,7 +77,7 @@ class Batch:
         self.held_back: list[Verdict] = []
         self._given_up: list[Verdict] = []
         self._queue = queue
-        self._intake = Intake(config, store.free_bytes)
+        self._intake = Intake(config, store.free_bytes, store.node)
         self._rules = Rules(config.database.timestamps, config.visits, targets_of(config), config.learn)
         self._store = store
         self._pool = pool

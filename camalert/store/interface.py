@@ -78,6 +78,11 @@ class Store(Protocol):
         ...
 
     @property
+    def node(self) -> str:
+        """Return under which name this store claims pictures, "" where nobody else examines any."""
+        ...
+
+    @property
     def epoch(self) -> int:
         """Return a number that is another one when the tables are others: ids are those of one epoch. 0: none yet."""
         ...

@@ -19,7 +19,7 @@ from camalert.store import slots
 from camalert.store.batch import Batch
 from camalert.store.interface import Store
 from camalert.store.queue import Pick, Queue, Waiting, known_as, sender_of
-from camalert.store.rows import alerts
+from camalert.store.rows import alerts, claims
 from camalert.store.verdict import Verdict
 
 LOADS_MAX = 3  # a picture that could not be read so often, with other faults than a lock, is given up
@@ -78,7 +78,7 @@ class Loader:
                 while line.wants_backlog:
                     ask = functools.partial(
                         alerts.pending_of, known=line.known | self._queue.elsewhere,
-                        small_bytes=self._queue.small_bytes, is_large=line.is_large,
+                        small_bytes=self._queue.small_bytes, is_large=line.is_large, node=self._store.node,
                     )  # fmt: skip
                     line.feed(self._store.read(ask))
             pick = self._queue.pick()
@@ -90,7 +90,7 @@ class Loader:
     def _load(self, pick: Pick) -> Loaded | None:
         alert_id = pick.waiting.alert_id
         try:
-            picture = self._store.read(lambda connection: alerts.load(connection, pick.waiting, self._learn))
+            picture = self._read(pick.waiting)
         except (StoreDamaged, StoreRefused) as error:
             self._give_up(pick, str(error))
             return None
@@ -109,6 +109,15 @@ class Loader:
             return None
         waiting = replace(pick.waiting, tries=picture.tries)
         return self._put(replace(pick, waiting=waiting), picture.record, picture.content)
+
+    def _read(self, waiting: Waiting) -> alerts.Picture | None:
+        """Return a pending picture, claimed for this node; None when it is no more, or another one's."""
+        node = self._store.node
+        if not node:
+            return self._store.read(lambda rows: alerts.load(rows, waiting, self._learn))
+        if not self._store.write(lambda rows: claims.take(rows, waiting.alert_id, node)):
+            return None
+        return self._store.read(lambda rows: alerts.load(rows, waiting, self._learn))
 
     def _put(self, pick: Pick, record: FrameRecord, content: bytes | memoryview) -> Loaded | None:
         lease, waiting = pick.lease, pick.waiting

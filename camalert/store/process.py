@@ -11,6 +11,7 @@ that cannot be written is an answer (451, 452), never an exit of the process.
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
 
@@ -39,6 +40,7 @@ from camalert.store.health import Health
 from camalert.store.loader import Loader
 from camalert.store.notes import COUNT_EVERY_S, Notes
 from camalert.store.queue import Lease, Queue
+from camalert.store.rows import claims
 from camalert.store.rows.alerts import MailResult
 from camalert.store.stores import advice, store_of
 from camalert.store.telling import Telling
@@ -47,6 +49,7 @@ from camalert.system.confinement import Confinement
 from camalert.system.logs import log
 
 LOOK_AGAIN_S = 30.0  # how often the queue is compared with the database, in case somebody else put a row there
+LOOK_AGAIN_SHARED_S = 2.0  # the same where other nodes put rows there all the time, and die
 GATHER_S = 0.001  # raises a burst's rate by a fifth (perf/store.py); a single mail never waits for others
 ALIVE_EVERY_S = 2.0  # while the database is opened; far below every deadline
 LOAD_SLICE_S = 0.01  # loading gives way to messages after this long; a picture takes 0.1 ms (measured)
@@ -69,7 +72,7 @@ class Writer:
         self._confinement: Confinement | None = None
         self._pool = context.pool
         self._settings = context.config.database
-        self._store = store_of(self._settings, self._stay_alive, is_alone=True)
+        self._store = store_of(self._settings, self._stay_alive, node=context.config.node.name or socket.gethostname())
         self._stay_alive_at = time.monotonic() + ALIVE_EVERY_S
         self._is_slow_logged = False
         self._queue = Queue(context.pool.layout)
@@ -84,6 +87,7 @@ class Writer:
         self._has_upkeep = False
         self._last_mails = 0  # of the last batch
         self._look_at = 0.0
+        self._claims_at = 0.0
 
     def open(self) -> None:
         """Open the database and say Ready; while it is locked or the disk is full, mails are answered.
@@ -133,6 +137,7 @@ class Writer:
         for what, work in (
             ("messages", self._telling.work),
             ("cameras", self._notes.post_cameras),
+            ("claims", self._keep_claims),
             ("loading", self._load),
             ("figures", self._post_figures),
             ("upkeep", self._keep_up),
@@ -232,7 +237,7 @@ class Writer:
         now = time.monotonic()
         if now >= self._look_at:
             self._queue.look_again()
-            self._look_at = now + LOOK_AGAIN_S
+            self._look_at = now + (LOOK_AGAIN_SHARED_S if self._store.node else LOOK_AGAIN_S)
         loaded: list[Loaded] = []
         try:
             while time.monotonic() < now + LOAD_SLICE_S and (found := self._loader.load_next()):
@@ -240,6 +245,13 @@ class Writer:
         finally:
             if loaded:
                 self._channel.send(*loaded)
+
+    def _keep_claims(self) -> None:
+        """Let other nodes know that what is being examined here still is."""
+        node, now = self._store.node, time.monotonic()
+        if node and self._queue.in_flight and now >= self._claims_at:
+            self._claims_at = now + claims.EXTEND_EVERY_S
+            self._store.write(lambda rows: claims.extend(rows, list(self._queue.in_flight), node))
 
     def _post_figures(self) -> None:
         self._notes.post_figures(time.monotonic(), time.time())

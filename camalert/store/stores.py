@@ -12,13 +12,13 @@ from camalert.store.sqlite import opening
 from camalert.store.sqlite.store import SqliteStore
 
 
-def store_of(settings: config.Database, alive: Callable[[], None] = lambda: None, *, is_alone: bool = False) -> Store:
+def store_of(settings: config.Database, alive: Callable[[], None] = lambda: None, *, node: str = "") -> Store:
     """Return the store of `[database]`, not opened yet.
 
     Args:
         settings: Where it is, and how it is kept.
         alive: Called again and again while tables are made, adopted or upgraded, which may take minutes.
-        is_alone: Whether it is a writer's, of which one at a time works; a file is its own machine's anyway.
+        node: The name of a writer's node, where several share one database.
     Raises: ConfigError when it cannot be used here.
     """
     if not settings.url:
@@ -27,7 +27,7 @@ def store_of(settings: config.Database, alive: Callable[[], None] = lambda: None
         raise ConfigError(f"database.url {driver.MISSING}")
     from camalert.store.postgresql.store import PostgresqlStore  # noqa: PLC0415 - an extra
 
-    return PostgresqlStore(settings, alive, is_alone=is_alone)
+    return PostgresqlStore(settings, alive, node=node)
 
 
 def advice(settings: config.Database) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from testing.pictures import cat_jpeg, numbered, person_jpeg
+from testing.ports import free_port
 from testing.postgresql import Server
 from testing.service import ServiceUnderTest
 from testing.storerig import JPEG, Rig
@@ -188,6 +189,61 @@ def test_service_keeps_and_examines_what_it_acknowledged_through_kills_of_the_se
         service.close()
     finally:
         server.close()
+
+
+def test_service_connects_over_tls_with_the_password_of_a_file(
+    make_service: Callable[..., ServiceUnderTest], tmp_path: Path
+) -> None:
+    """Confined as it is, and to the server alone whose certificate it knows."""
+    server = Server()
+    try:
+        place, port, password = server.database(), free_port(), tmp_path / "password"
+        password.write_text("a long password\n")
+        with psycopg.connect(place, autocommit=True) as owner:
+            owner.execute("CREATE ROLE guard LOGIN PASSWORD 'a long password'")
+            owner.execute("GRANT ALL ON SCHEMA public TO guard")
+            name = owner.info.dbname
+        certificate = server.serve_tls(port)
+        server.stop()
+        server.start()
+        url = f"postgresql://guard@127.0.0.1:{port}/{name}?sslmode=verify-full&sslrootcert={certificate}"
+        service = make_service(database__url=url, database__password_file=password).start()
+
+        assert service.send([cat_jpeg()])[0] == 250
+
+        service.close()
+        with psycopg.connect(f"{url}&password=a long password") as guard:
+            assert guard.execute("SELECT count(*) FROM alerts_alert").fetchone() == (1,)
+    finally:
+        server.close()
+
+
+def test_node_that_is_killed_leaves_its_pictures_to_the_other(
+    make_service: Callable[..., ServiceUnderTest], url: str
+) -> None:
+    """Two services on one database: what either acknowledged is there once and examined once, whoever dies."""
+    north = make_service("north", database__url=url, node__name="north").start()
+    south = make_service("south", database__url=url, node__name="south").start()
+    sent: list[bytes] = []
+    for number in range(12):
+        picture = numbered(person_jpeg() if number % 3 == 0 else cat_jpeg(), number)
+        code, words = (north if number % 4 else south).send([picture], f"Motion {number}")
+        assert code == 250, words
+        sent.append(picture)
+    assert north.process is not None
+    north.process.kill()
+    north.process.wait(30)
+
+    until(
+        lambda: rows(url, "SELECT count(*) FROM camalert_pending") == [(0,)],
+        lambda: f"pending examinations\n{south.tail()}",
+        LIMIT_S,
+    )
+    assert sorted(picture for (picture,) in rows(url, "SELECT snapshot FROM alerts_alert")) == sorted(sent)
+    assert dict(rows(url, "SELECT outcome, count(*) FROM camalert_alert GROUP BY 1")) == {"person": 4, "nobody": 8}
+    assert rows(url, "SELECT count(*), count(DISTINCT alert_id) FROM camalert_detect") == [(4, 4)]
+    north.start()  # and what it left is cleaned up
+    assert north.send([numbered(cat_jpeg(), 99)])[0] == 250
 
 
 @pytest.mark.parametrize(

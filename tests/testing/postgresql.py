@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pwd
@@ -12,6 +13,9 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from camalert.system.certificate import make_certificate
+from testing.waiting import until
 
 _PLACES = "/usr/lib/postgresql"
 _databases = itertools.count(1)
@@ -75,12 +79,32 @@ class Server:
             time.sleep(0.05)
         raise AssertionError((self.folder / "log").read_text())
 
+    def serve_tls(self, port: int) -> Path:
+        """Serve TLS on a port of 127.0.0.1 from the next start on, for who has a password; return the certificate."""
+        certificate, key = self.folder / "server.pem", self.folder / "server.key"
+        make_certificate(certificate, key, ("127.0.0.1",))
+        if os.geteuid() == 0:
+            shutil.chown(key, self._user)
+        access = self.folder / "data" / "pg_hba.conf"
+        others = [line for line in access.read_text().splitlines() if "host" not in line]
+        access.write_text("\n".join(["hostssl all all 127.0.0.1/32 scram-sha-256", *others, ""]))
+        kept = [setting for setting in self._settings if not setting.startswith("listen_addresses")]
+        self._settings = [
+            *kept, "listen_addresses=127.0.0.1", f"port={port}", "ssl=on", f"ssl_cert_file={certificate}",
+            f"ssl_key_file={key}",
+        ]  # fmt: skip
+        return certificate
+
     def stop(self, *, kill: bool = False) -> None:
         """End it: at once without a shutdown, or with one that breaks off what is going on."""
         assert self.process is not None
         if kill:  # the postmaster and all of its processes, as when the machine is gone
-            for pid in (*_children(self.process.pid), self.process.pid):
-                os.kill(pid, signal.SIGKILL)
+            pids = (self.process.pid, *_children(self.process.pid))
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for pid in pids[1:]:  # or a new server would find their shared memory in use
+                until(lambda pid=pid: not _is_there(pid), "a process of the server does not end")
         else:
             self.process.send_signal(signal.SIGINT)
         self.process.wait(30)
@@ -103,7 +127,8 @@ class Server:
         return f"postgresql://camalert@/{name}?host={self.folder}"
 
     def _answers(self) -> bool:
-        command = [str(self._programs / "pg_isready"), "-q", "-h", str(self.folder)]
+        port = next((setting[5:] for setting in self._settings if setting.startswith("port=")), "5432")
+        command = [str(self._programs / "pg_isready"), "-q", "-h", str(self.folder), "-p", port]
         return subprocess.run(command, check=False).returncode == 0
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -121,6 +146,14 @@ def _exists(user: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def _is_there(pid: int) -> bool:
+    """Tell whether a process is there, and not only its entry that nobody has collected."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def _children(pid: int) -> list[int]:

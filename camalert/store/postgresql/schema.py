@@ -22,7 +22,7 @@ from camalert.store.rows.columns import COLUMNS, without_default
 from camalert.store.rows.tables import ALERTS, BOTH, ORIGINAL_KEEP, DjangoTable
 
 # In order; version n is what the first n entries made. Append only.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (tables.FIRST_VERSION,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (tables.FIRST_VERSION, tables.SECOND_VERSION)
 
 # What a server must have switched on, and what may happen otherwise.
 SAFE = {

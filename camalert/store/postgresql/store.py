@@ -34,7 +34,7 @@ from camalert.store.rows import retention
 T = TypeVar("T")
 
 WRITING_LOCK = 0x63616D_616C6572  # of a transaction that writes: "camaler"
-ALONE_LOCK = WRITING_LOCK + 1  # of the one writer process
+NODES = 0x63616D  # of the locks that say which nodes are there: "cam", and the node's name
 CONNECT_S = 5  # for each of the hosts; a camera waits for it
 AGAIN_S = 1.0  # after a connection that failed, during which others fail at once
 STATEMENT_S = 60.0  # no statement of ours takes near as long; one that does is of no use to anybody who waits
@@ -100,21 +100,19 @@ class PostgresqlFound:
 class PostgresqlStore:
     """Keep rows in a PostgreSQL database; see `store.interface`."""
 
-    def __init__(
-        self, settings: config.Database, alive: Callable[[], None] = lambda: None, *, is_alone: bool = False
-    ) -> None:
+    def __init__(self, settings: config.Database, alive: Callable[[], None] = lambda: None, *, node: str = "") -> None:
         """Connect to nothing yet.
 
         Args:
             settings: `url` and `password_file` say where it is, and who we are.
             alive: Called again and again while tables are made, adopted or upgraded.
-            is_alone: Whether to wait until no other store that is alone uses the database.
+            node: Under which name pictures are claimed; of each name one store at a time works. "": none are.
         Raises: ConfigError when the URL or the password's file cannot be read.
         """
         self.epoch = 0
         self._settings = settings
         self._alive = alive
-        self._is_alone = is_alone
+        self.node = node
         self._parameters = _parameters(settings)
         self._connection: psycopg.Connection[Any] | None = None
         self._identity = ""
@@ -261,10 +259,10 @@ class PostgresqlStore:
         if _setting(connection, "transaction_read_only") == "on":
             raise StoreBusy("the database is read-only: a standby, or one that was set so")
         zone = _zone(connection, self._settings.timestamps)
-        if self._is_alone and not connection.execute(f"SELECT pg_try_advisory_lock({ALONE_LOCK})").fetchone()[0]:  # type: ignore[index]
+        if self.node and not _is_alone(connection, self.node):
             raise StoreBusy(
-                "another camalert writes into this database; this one waits until it is gone, several at once do not "
-                "share the work yet"
+                f"another camalert of the name {self.node} uses this database; this one waits until it is gone: give "
+                "each a node.name of its own"
             )
         self._alive()
         connection.execute("SET statement_timeout = 0")  # facts of a large database take their time
@@ -333,6 +331,12 @@ def _roll_back(connection: psycopg.Connection[Any]) -> None:
     with contextlib.suppress(psycopg.Error):
         if not connection.closed and not connection.broken:
             connection.execute("ROLLBACK")
+
+
+def _is_alone(connection: psycopg.Connection[Any], node: str) -> bool:
+    """Note that a node is there, as long as the connection lasts; return False when one of its name is already."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (NODES, node)).fetchone()
+    return bool(row and row[0])
 
 
 def _refuse_unsafe(connection: psycopg.Connection[Any]) -> None:

@@ -145,6 +145,13 @@ FIRST_VERSION = (
 )  # fmt: skip
 
 
+SECOND_VERSION = (
+    # Which node examines what; see `rows.claims`.
+    f"""CREATE TABLE camalert_lease (
+    alert_id bigint NOT NULL PRIMARY KEY, node {_TEXT} NOT NULL, until_utc float8 NOT NULL)""",
+)
+
+
 def triggers(zone: str, schema: str) -> tuple[str, ...]:
     """Return the statements that put the triggers in place, each as often as one likes.
 
@@ -185,6 +192,8 @@ def triggers(zone: str, schema: str) -> tuple[str, ...]:
         found += _trigger(f"{name}_lost", name, "AFTER DELETE", loss, schema)
     found += _trigger("camalert_clip_removed", "camalert_clip", "AFTER DELETE",
                       f"DELETE FROM camalert_pending WHERE alert_id = {CLIP_BASE} + OLD.id;", schema)  # fmt: skip
+    found += _trigger("camalert_pending_removed", "camalert_pending", "AFTER DELETE",
+                      "DELETE FROM camalert_lease WHERE alert_id = OLD.alert_id;", schema)  # fmt: skip
     found += _trigger("camalert_mail_removed", "camalert_mail", "AFTER DELETE",
                       "DELETE FROM camalert_raw WHERE mail = OLD.id;", schema)  # fmt: skip
     found += _trigger("camalert_bin_removed", "camalert_bin", "AFTER DELETE",

@@ -5,6 +5,7 @@ What writes does so on a connection inside a transaction that the caller begins 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +19,7 @@ from camalert.ipc.records import KEPT, FrameRecord, MailRecord, PersonRecord, Pi
 from camalert.store import filesystem
 from camalert.store.interface import Rows
 from camalert.store.queue import CLIP_BASE, FETCH_ROWS, Waiting, known_as, sender_of
-from camalert.store.rows import learned, outbox, retention, visits
+from camalert.store.rows import claims, learned, outbox, retention, visits
 from camalert.store.rows.columns import neutral_values
 from camalert.store.rows.names import named_now
 from camalert.store.rows.tables import ALERTS, DETECTIONS, NOBODY, DjangoTable, day_of, timestamp_of
@@ -37,8 +38,6 @@ _WAITING = (
     " LEFT JOIN camalert_alert f ON f.alert_id = p.alert_id LEFT JOIN camalert_clip c ON c.id = p.alert_id - :clips"
     " LEFT JOIN camalert_mail m ON m.id = coalesce(f.mail, c.mail)"
 )
-_SMALL = f"{_WAITING} WHERE p.alert_id < :clips AND p.bytes <= :small ORDER BY p.alert_id LIMIT :rows"
-_LARGE = f"{_WAITING} WHERE (p.bytes > :small OR p.alert_id >= :clips) ORDER BY p.alert_id LIMIT :rows"
 _PICTURE = (
     "SELECT p.tries, f.camera, f.event, f.picture_kind, m.sender, m.recipients, a.snapshot"
     " FROM camalert_pending p JOIN alerts_alert a ON a.id = p.alert_id"
@@ -99,7 +98,8 @@ class _Mail:
 class Intake:
     """Write mails by the rules of a configuration."""
 
-    def __init__(self, config: Config, free_bytes: Callable[[], int] | None = None) -> None:
+    def __init__(self, config: Config, free_bytes: Callable[[], int] | None = None, node: str = "") -> None:
+        self._node = node  # that examines what it receives, if it can
         self._zone = config.database.timestamps
         folder = Path(config.database.path).parent
         self._free_bytes = free_bytes or (lambda: filesystem.free_bytes(folder))
@@ -153,8 +153,7 @@ class Intake:
         if record.kind != KEPT:
             self._count(connection, record, len(alerts))
         if pending:
-            memory = learned.memory(connection, record.camera, self._learn)
-            pending = [replace(each, memory=memory) for each in pending]
+            pending = self._remember(connection, record.camera, pending)
         return MailResult(StoreCode.STORED, first_id, len(alerts), tuple(pending))
 
     def _known(self, connection: Rows, mail_id: bytes, record: MailRecord) -> MailResult | None:
@@ -184,6 +183,14 @@ class Intake:
         moment_utc = record.received_utc if record.taken_utc is None else record.taken_utc
         timestamp = timestamp_of(moment_utc, self._zone)
         return _Mail(row, holder, record, timestamp, is_examined=key(record.camera) not in self._unexamined)
+
+    def _remember(self, connection: Rows, camera: str, pending: list[PendingPicture]) -> list[PendingPicture]:
+        """Return pending pictures with what is known of their camera, claimed by this node where there are others."""
+        if self._node:
+            for each in pending:
+                claims.take(connection, each.alert_id, self._node, claims.FRESH_S)
+        memory = learned.memory(connection, camera, self._learn)
+        return [replace(each, memory=memory) for each in pending]
 
     def _count(self, connection: Rows, record: MailRecord, alerts: int) -> None:
         connection.execute(
@@ -264,7 +271,9 @@ class Picture:
     content: bytes
 
 
-def pending_of(connection: Rows, known: Collection[int], small_bytes: int, *, is_large: bool) -> list[Waiting]:
+def pending_of(
+    connection: Rows, known: Collection[int], small_bytes: int, *, is_large: bool, node: str = ""
+) -> list[Waiting]:
     """Return pending rows that the queue does not know yet, the oldest first; none: it knows them all.
 
     Args:
@@ -272,10 +281,19 @@ def pending_of(connection: Rows, known: Collection[int], small_bytes: int, *, is
         known: What the queue knows; it is little, and so it is passed over here.
         small_bytes: The size up to which a picture takes an equal frame slot.
         is_large: Whether clips and larger pictures are asked for, or the others.
+        node: Who asks, where several nodes share the work; what others examine is left out.
     """
+    free, own = (claims.FREE, {"node": node}) if node else ("", {})
     limits = {"small": small_bytes, "clips": CLIP_BASE, "rows": FETCH_ROWS + len(known)}
-    rows = connection.execute(_LARGE if is_large else _SMALL, limits)
+    rows = connection.execute(_pending(is_large=is_large, also=free), limits | own)
     return [_waiting(*row) for row in rows if row[0] not in known][:FETCH_ROWS]
+
+
+@functools.cache
+def _pending(*, is_large: bool, also: str) -> str:
+    """Return the query for pending rows of a line."""
+    own = "(p.bytes > :small OR p.alert_id >= :clips)" if is_large else "p.alert_id < :clips AND p.bytes <= :small"
+    return f"{_WAITING} WHERE {own}{also} ORDER BY p.alert_id LIMIT :rows"
 
 
 def _waiting(alert_id: int, length_bytes: int, tries: int, peer: str, camera: str) -> Waiting:

@@ -30,6 +30,8 @@ HELD_UP = (
 class SqliteStore(Database):
     """Keep rows in a file; see `store.interface`."""
 
+    node = ""  # a file is its own machine's
+
     def __init__(self, settings: config.Database, alive: Callable[[], None] = lambda: None) -> None:
         super().__init__(settings, alive)
         self.checkpoint = Checkpoint()

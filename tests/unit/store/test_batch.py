@@ -26,6 +26,8 @@ class Failing:
         self.epoch = epoch
         self._found = found
 
+    node = ""
+
     def free_bytes(self) -> int:
         """Have enough."""
         return 1 << 40

@@ -188,11 +188,11 @@ def test_table_that_a_crash_would_empty_is_refused(place: PostgresqlPlace) -> No
         place.store().open()
 
 
-def test_second_writer_waits_until_the_first_is_gone(place: PostgresqlPlace) -> None:
-    """Two services on one database do not share the work yet: the other one is a standby."""
-    first, second = (PostgresqlStore(place.settings, is_alone=True) for _ in range(2))
+def test_second_node_of_a_name_waits_until_the_first_is_gone(place: PostgresqlPlace) -> None:
+    """It would take the other's claims for its own."""
+    first, second = (PostgresqlStore(place.settings, node="north") for _ in range(2))
     first.open()
-    with pytest.raises(StoreBusy, match="another camalert"):
+    with pytest.raises(StoreBusy, match="another camalert of the name north"):
         second.open()
 
     first.close()
