@@ -6,8 +6,11 @@ import psycopg
 
 from camalert.errors import StoreBusy, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreRefused
 
+ALTERED = "0A000"  # what a prepared statement says whose result has another shape now
+
 # By SQLSTATE, or its class. Source: the appendix "PostgreSQL Error Codes" of its manual.
 _MEANINGS: dict[str, tuple[type[StoreError], str]] = {
+    ALTERED: (StoreBusy, "the database's tables were altered meanwhile"),
     "08": (StoreBusy, "the database server cannot be reached"),
     "25006": (StoreBusy, "the database is read-only: a standby, or one that was set so"),
     "25P03": (StoreBusy, "the database server ended the connection"),

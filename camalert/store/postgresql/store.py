@@ -28,7 +28,7 @@ from camalert.errors import ConfigError, StoreBusy, StoreError, StoreForeign
 from camalert.store.interface import Rows, Step, Values
 from camalert.store.postgresql import schema
 from camalert.store.postgresql.dialect import statement, values_of
-from camalert.store.postgresql.errors import is_passing, translate
+from camalert.store.postgresql.errors import ALTERED, is_passing, translate
 from camalert.store.rows import retention
 
 T = TypeVar("T")
@@ -287,7 +287,9 @@ class PostgresqlStore:
             yield
         except psycopg.Error as error:
             is_away = bool(connection.closed or connection.broken)
-            if is_away and self._connection is connection:
+            if error.sqlstate == ALTERED:
+                connection.close()  # what it has prepared goes with it
+            if connection.closed and self._connection is connection:
                 self._connection = None
             raise translate(error, is_away=is_away) from error
 

@@ -173,9 +173,11 @@ def triggers(zone: str, schema: str) -> tuple[str, ...]:
             INSERT INTO {facts} ({key}, subject, timestamp, bytes)
               VALUES (NEW.id, NEW.subject, {written}, length(NEW.snapshot));
             UPDATE camalert_rows SET rows = rows + 1 WHERE name = '{name}';""", schema)  # fmt: skip
-        found += _trigger(f"{facts}_edited", name, "AFTER UPDATE OF subject, timestamp", f"""
-            UPDATE {facts} SET subject = NEW.subject, timestamp = {written}
-              WHERE {key} = NEW.id;""", schema)  # fmt: skip
+        # It names no column of Django's: PostgreSQL would let no `migrate` of the site alter such a one.
+        found += _trigger(f"{facts}_edited", name, "AFTER UPDATE", f"""
+            IF (OLD.subject, OLD.timestamp) IS DISTINCT FROM (NEW.subject, NEW.timestamp) THEN
+              UPDATE {facts} SET subject = NEW.subject, timestamp = {written} WHERE {key} = NEW.id;
+            END IF;""", schema)  # fmt: skip
         found += _trigger(f"{facts}_removed", name, "AFTER DELETE", f"""{also}
             UPDATE camalert_rows SET rows = rows - 1 WHERE name = '{name}';
             DELETE FROM {facts} WHERE {key} = OLD.id;""", schema)  # fmt: skip

@@ -34,7 +34,7 @@ def _neutral(declared: str) -> str:
     """Return a neutral value for a declared type, by the words that SQLite and Django use in it."""
     for words, value in (
         (("datetime", "timestamp"), "CURRENT_TIMESTAMP"), (("date",), "CURRENT_DATE"), (("time",), "'00:00:00'"),
-        (("blob",), "x''"), (("int", "bool", "real", "floa", "doub", "num", "dec"), "0"),
+        (("blob",), "x''"), (("boolean",), "false"), (("int", "bool", "real", "floa", "doub", "num", "dec"), "0"),
     ):  # fmt: skip
         if any(word in declared for word in words):
             return value

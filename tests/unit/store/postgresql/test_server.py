@@ -292,6 +292,26 @@ def test_opening_waits_for_no_name_of_this_machine_s_zone(
         place.store().open()
 
 
+def test_tables_that_a_site_alters_meanwhile_cost_one_answer_at_most(place: PostgresqlPlace) -> None:
+    """A `migrate` makes a column longer or adds one that must have a value; the next mail is stored."""
+    node = Node(place.store())
+    node.store.open()
+    for _ in range(8):  # often enough for the driver to prepare what it sends
+        waiting = node.pending()
+        node.mail(PICTURE)
+        node.rows("SELECT * FROM alerts_alert ORDER BY id LIMIT 1")
+    with place.connected() as site:
+        site.execute("ALTER TABLE alerts_alert ALTER COLUMN subject TYPE varchar(300)")
+        site.execute("ALTER TABLE alerts_alert ADD COLUMN seen boolean NOT NULL DEFAULT false")
+        site.execute("ALTER TABLE alerts_alert ALTER COLUMN seen DROP DEFAULT")
+
+    assert len(_until(lambda: node.rows("SELECT * FROM alerts_alert ORDER BY id LIMIT 1"))[0]) == 5  # type: ignore[arg-type,index]
+    assert _until(lambda: node.mail(PICTURE).code) is StoreCode.STORED
+    assert node.load(waiting[0]) is not None
+    assert node.rows("SELECT count(*) FROM alerts_alert WHERE NOT seen") == [(9,)]
+    node.store.close()
+
+
 def test_site_needs_no_rights_on_our_tables(place: PostgresqlPlace) -> None:
     """Its user deletes and edits its own two; the triggers do the rest."""
     node = Node(place.store())
