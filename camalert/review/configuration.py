@@ -22,6 +22,7 @@ from typing import Any
 import tomli
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from camalert.config import settings_file
 from camalert.config.build import Problem, build, dotted
@@ -190,7 +191,7 @@ def undo(user: str, change: SettingsChange) -> SettingsChange:
     Raises: ConfigError as `put` does.
     """
     edits = [Edit(kind, name, before) for kind, name, before, _ in json.loads(change.edits)]
-    return put(user, edits, f"Taken back: {change.summary}")
+    return put(user, edits, gettext("Taken back: %(summary)s") % {"summary": change.summary})
 
 
 def check(tables: Raw) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from django.template import Library
 from django.utils.dateformat import format as formatted
 from django.utils.dates import WEEKDAYS_ABBR
+from django.utils.formats import get_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy, pgettext, pgettext_lazy
@@ -70,6 +71,7 @@ _WORDS: dict[str, Any] = {
     "back": gettext_lazy("a camera is back"),
     "trouble": gettext_lazy("camalert is in trouble"),
     "well": gettext_lazy("the trouble is over"),
+    "ready": pgettext_lazy("of a process", "ready"),
     "running": pgettext_lazy("of a process", "running"),
     "starting": pgettext_lazy("of a process", "starting"),
     "down": pgettext_lazy("of a process", "down"),
@@ -325,6 +327,11 @@ def phrase(kinds: str) -> str:
     if len(names) == 1:
         return names[0]
     return _("%(first)s and %(last)s") % {"first": ", ".join(names[:-1]), "last": names[-1]}
+
+
+def decimal(number: float) -> str:
+    """Return a number with as many places as it has: "3", "1.5" or "1,5"."""
+    return f"{number:g}".replace(".", get_format("DECIMAL_SEPARATOR"))
 
 
 @register.filter

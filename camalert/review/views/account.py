@@ -164,7 +164,8 @@ def change_password(request: HttpRequest) -> HttpResponse:
     sessions.note(request)
     log.info("review_password_changed", user=request.user.get_username(), keeps_tokens=request.user.keeps_tokens)
     kept = gettext("Your tokens still work.") if request.user.keeps_tokens else gettext("Your tokens no longer work.")
-    messages.success(request, f"{gettext('Password changed. Other browsers have to log in again.')} {kept}")
+    text = gettext("Password changed. Other browsers have to log in again.")
+    messages.success(request, f"{text} {kept}")
     return redirect("account")
 
 

@@ -175,7 +175,7 @@ def restore_copy(request: HttpRequest) -> HttpResponse:
     elif copies.NAME.fullmatch(name):
         path = copies.folder(settings.CAMALERT) / name
     else:
-        raise Http404("There is no such copy.")
+        raise Http404(gettext("There is no such copy."))
     try:
         restores.take(request.user.get_username(), path)
     except restores.RestoreError as error:

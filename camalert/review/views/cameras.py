@@ -13,7 +13,6 @@ from pathlib import Path
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
@@ -23,7 +22,7 @@ from camalert.detection import rules
 from camalert.errors import StatusError
 from camalert.review import shots
 from camalert.review.alerts.models import CameraDay, SeenCamera
-from camalert.review.formats import word
+from camalert.review.formats import decimal, word
 from camalert.review.selection import UNNAMED, Album, Selection
 from camalert.review.shots import Shot
 from camalert.status import model as service_status
@@ -152,13 +151,13 @@ def _settings(config: Config, camera: Camera) -> list[tuple[str, str]]:
     ]
     if camera.min_person_height_percent or camera.max_person_height_percent < 100:
         low, high = camera.min_person_height_percent, camera.max_person_height_percent
-        height = gettext("%(low)s to %(high)s %% of the picture") % {"low": f"{low:g}", "high": f"{high:g}"}
+        height = gettext("%(low)s to %(high)s %% of the picture") % {"low": decimal(low), "high": decimal(high)}
         facts.append((gettext("Height of a person"), height))
     facts += [
         (gettext("Area %(area)s") % {"area": area.name or gettext("(unnamed)")}, word(area.rule))
         for area in camera.area
     ]
     silent_days = camera.silent_days or config.status.silent_days
-    days = gettext("%(days)s days") % {"days": number_format(silent_days)} if silent_days else gettext("never")
+    days = gettext("%(days)s days") % {"days": decimal(silent_days)} if silent_days else gettext("never")
     facts.append((gettext("Counts as silent after"), days))
     return facts

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
@@ -18,7 +17,7 @@ from camalert import identity
 from camalert.review import figures, glance, tally
 from camalert.review.alerts.models import AlertFacts, CameraDay
 from camalert.review.boxes import read
-from camalert.review.formats import month_name
+from camalert.review.formats import decimal, month_name
 from camalert.review.selection import NOT_A_PERSON, UNNAMED
 
 MAX_FLAGGED = 500  # marked pictures whose boxes are drawn, the newest
@@ -141,13 +140,13 @@ def _limits() -> list[str]:
     database = settings.CAMALERT.database
     found = []
     if database.keep_days:
-        days = number_format(database.keep_days)
+        days = decimal(database.keep_days)
         found.append(gettext("Nothing older than %(days)s days is kept (keep_days).") % {"days": days})
     if database.keep_bytes:
-        size = number_format(database.keep_bytes / 1e9, 1)
+        size = decimal(round(database.keep_bytes / 1e9, 1))
         found.append(gettext("At most %(size)s GB are used (keep_bytes).") % {"size": size})
     if database.keep_disk_percent:
-        percent = number_format(database.keep_disk_percent)
+        percent = decimal(database.keep_disk_percent)
         found.append(gettext("At most %(percent)s %% of the disk are used (keep_disk_percent).") % {"percent": percent})
     return found
 

@@ -114,7 +114,7 @@ def _whole(kind: Thumbnail, row_id: int) -> HttpResponse:
     """Return the picture that a thumbnail would be made of: the browser makes it small."""
     found = None if kind is Thumbnail.CLIP else kind.load(row_id)
     if found is None:
-        raise Http404("This picture no longer exists.")
+        raise Http404(gettext("This picture no longer exists."))
     shown = picture_kind(found[0])
     if not shown.is_shown:
         return _no_picture()

@@ -94,7 +94,7 @@ def end_sessions(request: HttpRequest, user_id: int) -> HttpResponse:
     must_own(request)
     found = get_user_model().objects.filter(pk=user_id).first()
     if found is None:
-        raise Http404("There is no such account any more.")
+        raise Http404(gettext("There is no such account any more."))
     this = request.session.session_key if found.pk == request.user.pk else ""
     ended = sessions.end(found, sessions.ids(request.POST.getlist("id")), besides=this)
     log.info(

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
@@ -72,7 +73,7 @@ def change(request: HttpRequest, user_id: int) -> HttpResponse:
         return refusal
     found = get_user_model().objects.filter(pk=user_id).first()
     if found is None:
-        raise Http404("There is no such account any more.")
+        raise Http404(gettext("There is no such account any more."))
     try:
         account_changes.change(request.user, found, str(what))
     except CamalertError as error:

@@ -199,7 +199,7 @@ def api_end(request: HttpRequest, share_id: int) -> HttpResponse:
     """End a link for a program."""
     must_own(request)
     if _end(request, share_id) is None:
-        raise Http404("This link has ended already.")
+        raise Http404(_("This link has ended already."))
     return JsonResponse({"ended": share_id})
 
 
