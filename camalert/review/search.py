@@ -1,8 +1,8 @@
 """What somebody types into the search field, as the filters of a list; and the filters again in words.
 
-English words for days and times, names of cameras, what was found, what was marked; the other words must occur in the
-subject, the event or the camera's name. Nothing here fails: what is not understood is searched for as a word, and what
-cannot be said by filters is named as left out.
+English words for days and times, and those of the page's language (`daywords`); names of cameras, what was found,
+what was marked; the other words must occur in the subject, the event or the camera's name. Nothing here fails: what is
+not understood is searched for as a word, and what cannot be said by filters is named as left out.
 
 Days and times are local. A day without a year, and a weekday, is the latest one that is not in the future. A night
 begins at 18:00 and ends at 06:00 of the next day, and belongs to the day on which it begins.
@@ -19,6 +19,7 @@ from django.utils.translation import gettext
 
 from camalert import identity
 from camalert.config.objects import PERSON
+from camalert.review.daywords import in_english
 from camalert.review.formats import day_in_line
 from camalert.review.formats import word as named
 from camalert.review.selection import ANY_MARK, ASKED_CHARS, MARKS, UNNAMED, Selection
@@ -106,7 +107,9 @@ class _Span:
 _Token = _Days | _Clock | _Span | str  # a str is "since", "after", "until", "before" or "to"
 
 
-def understand(text: str, now: datetime.datetime, cameras: Iterable[str], objects: Iterable[str] = ()) -> Understood:
+def understand(
+    text: str, now: datetime.datetime, cameras: Iterable[str], objects: Iterable[str] = (), language: str = "en"
+) -> Understood:
     """Read a search.
 
     Args:
@@ -114,11 +117,13 @@ def understand(text: str, now: datetime.datetime, cameras: Iterable[str], object
         now: Local time, without a zone.
         cameras: The names of the cameras, as they are written.
         objects: What else than people is told apart: "dog", "car".
+        language: Whose words for days and times are understood beside the English ones.
     """
     rest = f" {' '.join(text[:ASKED_CHARS].split())} "
     filters: dict[str, str] = {}
     left_out: list[str] = []
     rest = _take_cameras(rest, cameras, filters, left_out)
+    rest = in_english(rest, language)
     rest = _take_score(rest, filters)
     tokens, rest = _take_times(rest, now)
     filters |= _range(tokens, now, left_out)

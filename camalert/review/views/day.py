@@ -12,8 +12,8 @@ from django.shortcuts import redirect, render
 from django.template import Library
 from django.urls import reverse
 from django.utils.dates import WEEKDAYS
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
 from camalert.config.objects import NAMES
@@ -182,7 +182,7 @@ def _list(request: HttpRequest) -> str:
 
 def _understood(request: HttpRequest) -> search.Understood:
     names = SeenCamera.foremost(MAX_CAMERAS).values_list("name", flat=True)
-    return search.understand(request.GET.get("q", "")[:ASKED_CHARS], _now(), names, NAMES)
+    return search.understand(request.GET.get("q", "")[:ASKED_CHARS], _now(), names, NAMES, get_language() or "en")
 
 
 def _now() -> datetime.datetime:
