@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import email.utils
+import http.client
+import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +18,7 @@ from camalert.errors import CamalertError, ConfigError
 from camalert.notify.message import Message
 from camalert.visits.policy import GIVEN_UP, RETRY, SENT
 
-__all__ = ["GIVEN_UP", "RETRY", "SENT", "Answer", "Channel", "Opened", "open_channel", "read_address", "tls_of"]
+__all__ = ["GIVEN_UP", "RETRY", "SENT", "Answer", "Channel", "Opened", "cut", "open_channel", "read_address", "tls_of"]
 
 CONNECT_S = 10.0
 SEND_S = 30.0  # for all of one message
@@ -31,6 +33,7 @@ class Answer:
     code: str  # SENT, RETRY or GIVEN_UP
     reason: str = ""
     retry_after_s: float = 0.0
+    is_target_well: bool = False  # with RETRY: some have this message, and the next one need not wait for the others
 
 
 class Channel(Protocol):
@@ -58,7 +61,7 @@ class Opened:
         except (OSError, CamalertError, ValueError) as error:
             answer = Answer(RETRY, reason_of(error))
         reason = targets.without_secrets(answer.reason, self.address, *self.secrets)
-        return Answer(answer.code, " ".join(reason.split())[:400], answer.retry_after_s)
+        return replace(answer, reason=" ".join(reason.split())[:400])
 
 
 def reason_of(error: Exception) -> str:
@@ -130,6 +133,16 @@ def retry_after_s(value: str, now_utc: float) -> float:
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now_utc)
     except (TypeError, ValueError, OverflowError):
         return 0.0
+
+
+def cut(connection: http.client.HTTPConnection) -> None:
+    """End a connection that takes too long; the thread that waits on it gets an error."""
+    sock = connection.sock
+    if sock is not None:
+        try:
+            sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # it has just ended
 
 
 def open_channel(settings: Notify, review: Review | None = None) -> Opened:

@@ -325,21 +325,19 @@ class Notifier:
         sender.is_busy = False
         rows = result.job.rows
         newest = rows[-1]
+        chance = random.random()  # noqa: S311 - spreads tries
+        sender.failures, sender.paused_until = pause_of(sender.failures, sender.paused_until, answer, now, chance)
         if answer.code == SENT:
-            sender.failures, sender.paused_until = 0, 0.0
             log.info(
                 "message_sent", target=result.target, event_named=result.job.message.kind, camera=newest.camera,
                 visit=newest.visit, messages=len(rows), tries=newest.tries + 1, ms=round(1000 * result.took_s),
             )  # fmt: skip
         else:
-            if answer.code == RETRY:
-                sender.failures += 1
-                sender.paused_until = policy.backoff(sender.failures, answer.retry_after_s, now, random.random())  # noqa: S311 - spreads tries
             log.warning(
                 "message_not_sent", target=result.target, event_named=result.job.message.kind, camera=newest.camera,
                 visit=newest.visit, messages=len(rows), tries=newest.tries + 1, message=answer.reason,
             )  # fmt: skip
-            if sender.failures <= 1:
+            if sender.failures <= 1 and not answer.is_target_well:
                 self._note("message_not_sent", "warning", f"{result.target}: {answer.reason}")
         for row in rows:
             record = ToldRecord(row.id, answer.code, now_utc, row.tries, answer.retry_after_s, answer.reason)
@@ -354,6 +352,15 @@ class Notifier:
             self._report()
         for sender in self._senders.values():
             sender.opened.channel.close()
+
+
+def pause_of(failures: int, paused_until: float, answer: Answer, now: float, chance: float) -> tuple[int, float]:
+    """Return a target's failures in a row and until when it is left alone, after an answer."""
+    if answer.code == SENT or answer.is_target_well:
+        return 0, 0.0
+    if answer.code == RETRY:
+        return failures + 1, policy.backoff(failures + 1, answer.retry_after_s, now, chance)
+    return failures, paused_until
 
 
 def _with_picture(job: Job) -> Message:

@@ -12,13 +12,12 @@ import hmac
 import http.client
 import json
 import math
-import socket
 import threading
 from collections.abc import Callable, Sequence
 
 from camalert import __version__
 from camalert.config.targets import Address
-from camalert.notify.channel import CONNECT_S, GIVEN_UP, RETRY, SEND_S, SENT, Answer, retry_after_s, tls_of
+from camalert.notify.channel import CONNECT_S, GIVEN_UP, RETRY, SEND_S, SENT, Answer, cut, retry_after_s, tls_of
 from camalert.notify.message import Message, iso
 
 GONE = 410  # source: the specification, "Operational considerations": the receiver wants no more
@@ -43,7 +42,7 @@ class Webhook:
         else:
             connection = http.client.HTTPConnection(address.host, address.port, timeout=CONNECT_S)
         body = body_of(message)
-        deadline = threading.Timer(SEND_S, _cut, (connection,))
+        deadline = threading.Timer(SEND_S, cut, (connection,))
         deadline.daemon = True
         deadline.start()
         try:
@@ -104,13 +103,3 @@ def answer_of(status: int, retry_after: str, body: bytes, now_utc: float) -> Ans
     if status == GONE:
         return Answer(GIVEN_UP, f"{reason}: the receiver wants no messages any more")
     return Answer(RETRY, f"{reason}: {said}" if said else reason, retry_after_s(retry_after, now_utc))
-
-
-def _cut(connection: http.client.HTTPConnection) -> None:
-    """End a connection that takes too long; the thread that waits on it gets an error."""
-    sock = connection.sock
-    if sock is not None:
-        try:
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return  # it has just ended

@@ -13,9 +13,12 @@ import http.client
 import importlib.util
 import json
 import os
+import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,10 +26,11 @@ from urllib.parse import urlsplit
 from camalert import __version__
 from camalert.config.targets import Address
 from camalert.errors import ConfigError
-from camalert.notify import subscriptions
-from camalert.notify.channel import CONNECT_S, GIVEN_UP, RETRY, SEND_S, SENT, Answer, reason_of, retry_after_s, tls_of
-from camalert.notify.message import Message
+from camalert.notify import subscriptions, turns
+from camalert.notify.channel import GIVEN_UP, RETRY, SEND_S, SENT, Answer, cut, reason_of, retry_after_s, tls_of
+from camalert.notify.message import SUMMARY, TEST, Message
 from camalert.notify.subscriptions import Subscription
+from camalert.notify.turns import Failure, Trouble
 from camalert.system.logs import log
 
 MISSING = 'Web Push needs the package cryptography: pip install "camalert[push]"'
@@ -36,10 +40,23 @@ RECORD_BYTES = 4096
 LASTS_S = 12 * 3600.0  # of a signature; source: RFC 8292, 2: 24 hours at most
 KEPT_S = 4 * 3600  # by the service, for a browser that is off
 GONE = (404, 410)  # source: RFC 8030, 7.3
+SHARE_S = 5.0  # of the time, for one browser
+CUT_AFTER_S = 0.5  # of who sends a little again and again
+LEAST_S = 0.05
+REMEMBERED = 64  # messages that are tried again
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256; source: FIPS 186-5
 _URGENCY = {"low": "low", "normal": "normal", "high": "high", "urgent": "high"}
 
 Connect = Callable[[Subscription, float], http.client.HTTPConnection]
+
+
+@dataclass(slots=True)
+class Reached:
+    """Of one message: whose service has answered, and how."""
+
+    answered: set[str] = field(default_factory=set)  # by subscription
+    is_told: bool = False  # somebody has the message
+    refusal: str = ""
 
 
 class WebPush:
@@ -48,7 +65,14 @@ class WebPush:
     Raises: ConfigError when the extra is not installed.
     """
 
-    def __init__(self, data_dir: str, contact: str, clock: Callable[[], float], connect: Connect | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: str,
+        contact: str,
+        clock: Callable[[], float],
+        connect: Connect | None = None,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         if not is_available():
             raise ConfigError(MISSING)
         self._data_dir = data_dir
@@ -57,7 +81,9 @@ class WebPush:
         self._contact = contact
         self._clock = clock
         self._connect = connect or _connect(tls_of(Address("webhook+https")))
-        self._reached: tuple[str, set[str]] = ("", set())  # of one message: who has it, when it is tried again
+        self._ticks = ticks
+        self._troubles: dict[str, Trouble] = {}  # by subscription, of those that are not reached
+        self._reached: dict[str, Reached] = {}  # by message, of those that are tried again
 
     def prepare(self) -> None:
         """Read the key that signs, or make it at its first use: before this process gives up its rights.
@@ -73,31 +99,66 @@ class WebPush:
         """Send a message within `SEND_S`; who has it gets no second one when the others are tried again."""
         if not self._secret:
             self.prepare()
-        until = time.monotonic() + SEND_S
-        if self._reached[0] != message.id:
-            self._reached = (message.id, set())
-        reached = self._reached[1]
-        answers: list[Answer] = []
-        found = subscriptions.found(self._folder)
-        body = payload(message)
-        for one in found:
-            if one.id in reached:
-                continue
-            left_s = until - time.monotonic()
-            if left_s <= 0:
-                answers.append(Answer(RETRY, "the services took too long"))
-                break
-            answer = self._tell(one, message, body, min(CONNECT_S, left_s))
-            if answer.code != RETRY:
-                reached.add(one.id)
-            answers.append(answer)
+        found = {one.id: one for one in subscriptions.found(self._folder)}
         if not found:
             return Answer(SENT, "no browser has subscribed")
-        again = [answer for answer in answers if answer.code == RETRY]
-        if again:
-            return Answer(RETRY, again[0].reason, max(answer.retry_after_s for answer in again))
-        refused = [answer.reason for answer in answers if answer.code == GIVEN_UP]
-        return Answer(SENT, refused[0] if refused else "")
+        reached = self._reached_by(message.id)
+        unanswered = [own for own in found if own not in reached.answered]
+        waiting = turns.order(unanswered, self._troubles, self._ticks())
+        failed, untried = self._try(message, [found[own] for own in waiting], reached)
+
+        now, before = self._ticks(), self._troubles
+        self._troubles = turns.after(before, found, failed, reached.answered, now)
+        for own in failed:
+            if self._troubles[own].failures == 1:
+                one = found[own]
+                log.warning("push_failing", host=one.host, device=one.device, message=failed[own].reason)
+        left = [own for own in found if own not in reached.answered]
+        reason = turns.why([*failed, *left], self._troubles)
+        if left and not reached.is_told:
+            return Answer(RETRY, reason)
+        # A summary's rows come back one by one, so that others would be told them twice.
+        wait_s = 0.0 if message.kind == SUMMARY else turns.wait_s(before, self._troubles, failed, now)
+        if message.kind != TEST and (wait_s or untried):
+            return Answer(RETRY, reason, wait_s, is_target_well=True)
+        del self._reached[message.id]
+        return Answer(SENT, reason if left else reached.refusal)
+
+    def _reached_by(self, message_id: str) -> Reached:
+        reached = self._reached.setdefault(message_id, Reached())
+        while len(self._reached) > REMEMBERED:
+            del self._reached[next(own for own in self._reached if own != message_id)]
+        return reached
+
+    def _try(
+        self, message: Message, waiting: list[Subscription], reached: Reached
+    ) -> tuple[dict[str, Failure], list[Subscription]]:
+        """Try one browser after the other; return who failed, and who never did and had no turn in the time there is.
+
+        A service that does not answer is asked again only after all others; those that have failed before have
+        together as much time as one, once somebody is told.
+        """
+        until = self._ticks() + SEND_S
+        is_late = False  # only those that have failed before are left
+        failed: dict[str, Failure] = {}
+        body = payload(message)
+        while waiting:
+            one = waiting[0]
+            if not is_late and reached.is_told and self._troubles.get(one.id, turns.NONE).failures:
+                is_late, until = True, min(until, self._ticks() + SHARE_S)
+            left_s = until - self._ticks()
+            if left_s <= 0:
+                break
+            del waiting[0]
+            answer = self._tell(one, message, body, min(SHARE_S, left_s))
+            if answer.code == RETRY:
+                failed[one.id] = Failure(answer.reason, answer.retry_after_s)
+                waiting.sort(key=lambda other: other.host == one.host)
+                continue
+            reached.answered.add(one.id)
+            reached.is_told = reached.is_told or answer.code == SENT
+            reached.refusal = reached.refusal or answer.reason
+        return failed, [one for one in waiting if not self._troubles.get(one.id, turns.NONE).failures]
 
     def _tell(self, one: Subscription, message: Message, body: bytes, timeout_s: float) -> Answer:
         parts = urlsplit(one.endpoint)
@@ -113,6 +174,9 @@ class WebPush:
         }
         try:
             connection = self._connect(one, timeout_s)
+            deadline = threading.Timer(timeout_s + CUT_AFTER_S, cut, (connection,))
+            deadline.daemon = True
+            deadline.start()
             try:
                 encrypted = encrypt(body, subscriptions.decoded(one.key), subscriptions.decoded(one.auth))
                 path = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -120,6 +184,7 @@ class WebPush:
                 response = connection.getresponse()
                 status, after = response.status, response.headers.get("Retry-After", "")
             finally:
+                deadline.cancel()
                 connection.close()
         except http.client.HTTPException as error:
             return Answer(RETRY, f"{one.host} does not speak HTTP ({type(error).__name__})")
@@ -133,7 +198,7 @@ class WebPush:
         if status in GONE:
             subscriptions.remove(self._folder, one.id)
             log.info("push_ended", host=one.host, device=one.device, status=status)
-            return Answer(SENT)
+            return Answer(GIVEN_UP)
         reason = f"{one.host}: HTTP {status} {http.client.responses.get(status, '')}".strip()
         if status == 429 or status >= 500:
             return Answer(RETRY, reason, retry_after_s(after, self._clock()))
@@ -149,7 +214,41 @@ def is_available() -> bool:
 
 
 def _connect(tls: ssl.SSLContext) -> Connect:
-    return lambda one, timeout_s: http.client.HTTPSConnection(one.host, timeout=timeout_s, context=tls)
+    return lambda one, timeout_s: _Encrypted(one.host, timeout_s, tls)
+
+
+class _Encrypted(http.client.HTTPSConnection):
+    """A connection whose time to connect is for all addresses of the host together."""
+
+    def __init__(self, host: str, timeout_s: float, tls: ssl.SSLContext) -> None:
+        super().__init__(host, timeout=timeout_s, context=tls)
+        self._timeout_s, self._tls = timeout_s, tls
+
+    def connect(self) -> None:
+        """Connect to the first address that answers, each having its part of the time."""
+        until = time.monotonic() + self._timeout_s
+        plain = connected(self.host, self.port, self._timeout_s)
+        plain.settimeout(max(LEAST_S, until - time.monotonic()))
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+        if time.monotonic() > until:
+            raise TimeoutError
+
+
+def connected(host: str, port: int, timeout_s: float) -> socket.socket:
+    """Connect to one address of a host after the other within a time that is for all of them.
+
+    Raises: OSError when none answers.
+    """
+    until = time.monotonic() + timeout_s
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    error = OSError("it has no address")
+    for number, (*_, address) in enumerate(found):
+        part_s = (until - time.monotonic()) / (len(found) - number)
+        try:
+            return socket.create_connection((str(address[0]), port), timeout=max(LEAST_S, part_s))
+        except OSError as failed:
+            error = failed
+    raise error
 
 
 def payload(message: Message) -> bytes:

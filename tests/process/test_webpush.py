@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import json
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,8 +21,10 @@ from camalert.errors import ConfigError
 from camalert.notify import subscriptions, webpush
 from camalert.notify.channel import Answer
 from camalert.notify.message import Message, Row, compose
+from camalert.notify.process import pause_of
 from camalert.notify.subscriptions import Subscription, SubscriptionError
 from camalert.notify.webpush import WebPush
+from camalert.visits import policy
 
 pytest.importorskip("cryptography", reason="the push extra is not installed")
 
@@ -106,11 +109,29 @@ def folder(tmp_path: Path) -> Path:
     return subscriptions.folder(str(tmp_path))
 
 
-def channel(folder: Path, service: HttpReceiver) -> WebPush:
-    def connect(_one: Subscription, timeout_s: float) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection("127.0.0.1", service.port, timeout=timeout_s)
+class Clock:
+    """A monotonic clock that can be put ahead."""
 
-    return WebPush(str(folder.parent), CONTACT, lambda: NOW, connect)
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
+def channel(folder: Path, service: HttpReceiver, clock: Clock | None = None, **others: HttpReceiver) -> WebPush:
+    """Return a channel whose browsers are all at one service, but for those whose endpoint's path says `others`."""
+
+    def connect(one: Subscription, timeout_s: float) -> http.client.HTTPConnection:
+        port = next((other.port for name, other in others.items() if f"/{name}" in one.endpoint), service.port)
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+
+    return WebPush(str(folder.parent), CONTACT, lambda: NOW, connect, clock or time.monotonic)
+
+
+def named(name: str, number: int) -> Subscription:
+    """Return a subscription at one of the other services, the later the higher its number."""
+    return replace(Device(number).subscription, endpoint=f"https://fcm.googleapis.com/{name}")
 
 
 def message(row: Row = ROW) -> Message:
@@ -194,11 +215,14 @@ def test_who_has_a_message_gets_no_second_one_when_another_is_tried_again(folder
     for number in (1, 2):
         subscriptions.put(folder, Device(number).subscription)
     service.answers = [(201, {}), (429, {"Retry-After": "30"}), (201, {})]
-    push = channel(folder, service)
+    clock = Clock()
+    push = channel(folder, service, clock)
 
     first = push.send(message())
-    assert (first.code, first.retry_after_s) == ("retry", 30.0)
+    assert (first.code, first.is_target_well) == ("retry", True)
+    assert first.retry_after_s == pytest.approx(30.0)
     assert "429" in first.reason
+    clock.ahead_s += first.retry_after_s
     assert push.send(message()) == Answer("sent")
     assert [request.path for request in service.requests] == ["/send/1?x=1", "/send/2?x=1", "/send/2?x=1"]
 
@@ -230,6 +254,147 @@ def test_services_that_hang_cost_a_bounded_time(
 
     assert time.monotonic() - began_at < 5
     service.is_over.set()
+
+
+def test_one_hangs_one_wants_an_hour_and_the_third_has_each_message_at_once_and_once(
+    folder: Path, service: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two come first by age; the target is not paused, and who hangs is asked again as its own pauses end."""
+    monkeypatch.setattr(webpush, "SHARE_S", 1.5)
+    clock = Clock()
+    with receivers.http_receiver() as hangs, receivers.http_receiver() as busy:
+        hangs.answers = ["hang"]
+        busy.answers = [(429, {"Retry-After": "3600"})]
+        for one in (named("hangs", 1), named("busy", 2), Device(3).subscription):
+            subscriptions.put(folder, one)
+        push = channel(folder, service, clock, hangs=hangs, busy=busy)
+
+        answer = push.send(message())
+        assert (answer.code, answer.is_target_well) == ("retry", True)
+        assert answer.retry_after_s <= policy.FIRST_PAUSE_S
+        assert pause_of(0, 0.0, answer, 100.0, 1.0) == (0, 0.0)
+        assert (len(hangs.requests), len(busy.requests), len(service.requests)) == (1, 1, 1)
+
+        for number in range(5):
+            began_at = time.monotonic()
+            found = push.send(message(replace(ROW, key=f"next {number}")))
+            assert (found.code, time.monotonic() - began_at < 1.5) == ("sent", True)
+        assert (len(hangs.requests), len(busy.requests), len(service.requests)) == (1, 1, 6)
+
+        clock.ahead_s += policy.FIRST_PAUSE_S
+        assert push.send(message()).code == "sent"  # the first one again, for who hangs alone
+        assert (len(hangs.requests), len(busy.requests), len(service.requests)) == (2, 1, 6)
+
+        clock.ahead_s += 3600
+        hangs.answers = busy.answers = [(201, {})]
+        hangs.is_over.set()
+        assert push.send(message(replace(ROW, key="all again"))) == Answer("sent")
+        assert (len(hangs.requests), len(busy.requests), len(service.requests)) == (3, 2, 7)
+
+
+def test_many_that_hang_cannot_keep_the_last_one_from_its_messages(
+    folder: Path, service: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take all of the time once; then it is the turn of who had none."""
+    monkeypatch.setattr(webpush, "SHARE_S", 0.3)
+    monkeypatch.setattr(webpush, "SEND_S", 1.0)
+    with receivers.http_receiver() as hangs:
+        hangs.answers = ["hang"]
+        for number in range(4):
+            subscriptions.put(folder, named(f"hangs/{number}", number))
+        subscriptions.put(folder, Device(9).subscription)
+        push = channel(folder, service, hangs=hangs)
+
+        first = push.send(message())
+        assert (first.code, first.is_target_well, service.requests) == ("retry", False, [])
+        assert push.send(message()).is_target_well
+        assert [request.path for request in service.requests] == ["/send/9?x=1"]
+        third = push.send(message(replace(ROW, key="next")))
+        assert pause_of(1, 0.0, third, 100.0, 0.0) == (0, 0.0)
+        assert len(service.requests) == 2
+
+
+def test_nobody_is_reached_pauses_the_target_and_no_browser(folder: Path, service: HttpReceiver) -> None:
+    """It may be our own connection; what one service asks for is not passed on, and all are tried as it comes back."""
+    for number in (1, 2):
+        subscriptions.put(folder, Device(number).subscription)
+    clock = Clock()
+    push = channel(folder, service, clock)
+    service.answers = [(503, {"Retry-After": "3600"}), "close"]
+    for _ in range(5):
+        assert push.send(message()).code == "retry"
+        assert not push.send(message()).is_target_well
+    assert push.send(message()).retry_after_s == 0
+    assert [request.path for request in service.requests[:3]] == ["/send/1?x=1", "/send/2?x=1", "/send/2?x=1"]
+    assert pause_of(2, 0.0, Answer("retry"), 100.0, 0.0) == (3, 100.0 + 4 * policy.FIRST_PAUSE_S)
+
+    service.answers = [(201, {})]
+    clock.ahead_s += 3600
+    service.requests.clear()
+    assert push.send(message()) == Answer("sent")
+    assert len(service.requests) == 2
+
+
+def test_test_message_that_one_browser_has_is_sent_and_says_who_was_not_reached(
+    folder: Path, service: HttpReceiver
+) -> None:
+    """It is not tried again, so that it must not count as lost."""
+    for number in (1, 2):
+        subscriptions.put(folder, Device(number).subscription)
+    service.answers = [(503, {}), (201, {})]
+
+    answer = channel(folder, service).send(message(replace(ROW, kind="test")))
+
+    assert (answer.code, "HTTP 503" in answer.reason) == ("sent", True)
+
+
+def test_what_is_remembered_of_browsers_is_bounded(
+    folder: Path, service: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages without end of which nobody has any, and browsers that are gone."""
+    monkeypatch.setattr(webpush, "REMEMBERED", 3)
+    for number in range(3):
+        subscriptions.put(folder, Device(number).subscription)
+    push = channel(folder, service)
+    service.answers = [(503, {})]
+    for number in range(5):
+        assert push.send(message(replace(ROW, key=str(number)))).code == "retry"
+    assert list(push._reached) == ["2", "3", "4"]
+    assert len(push._troubles) == 3
+
+    for number in range(1, 3):
+        subscriptions.remove(folder, Device(number).subscription.id)
+    service.answers = [(201, {})]
+    assert push.send(message()) == Answer("sent")
+    assert (list(push._troubles), list(push._reached)) == ([], ["3", "4"])
+
+
+def test_address_that_hangs_leaves_time_for_the_next_one(
+    service: HttpReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host with several addresses has one time for all of them."""
+    tried: list[float] = []
+    real = socket.create_connection
+
+    def create(address: tuple[str, int], timeout: float) -> socket.socket:
+        tried.append(timeout)
+        if address[0] != "127.0.0.1":
+            time.sleep(timeout)
+            raise TimeoutError
+        return real(address, timeout)
+
+    look_up = socket.getaddrinfo
+
+    def found(host: str, port: int, *more: Any, **named: Any) -> list[Any]:
+        if host != "push.example":
+            return look_up(host, port, *more, **named)
+        return [(0, 0, 0, "", (one, port)) for one in ("192.0.2.1", "192.0.2.2", "127.0.0.1")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(socket, "create_connection", create)
+    webpush.connected("push.example", service.port, 0.9).close()
+    assert len(tried) == 3
+    assert sum(tried[:2]) <= 0.65
 
 
 @pytest.mark.parametrize(

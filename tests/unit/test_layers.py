@@ -25,6 +25,7 @@ PURE = {
         "smtp.syntax",
     ),
     "detection": ("boxes", "choice", "council", "known", "looks", "passes", "people", "rules", "thresholds"),
+    "notify": ("turns",),
     "visits": ("digest", "grouping", "policy"),
     "store": (
         "interface", "postgresql.dialect", "postgresql.tables", "queue", "rows.columns", "rows.tables", "sqlite.tables",
