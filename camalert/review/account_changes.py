@@ -22,8 +22,10 @@ CHANGES = (OWNER, VIEWER, DISABLE, ENABLE, NO_SECOND_FACTOR, REMOVE)
 def put(by: Any, name: str, password: str, role: str) -> bool:
     """Make an account, or give one another password, and leave its role; return whether it is new.
 
-    Raises: CamalertError when name or password are not acceptable, or there are too many accounts.
+    Raises: CamalertError when name or password are not acceptable, the account is one's own, or there are too many.
     """
+    if name == by.get_username():  # a new password ends its sessions, this one too
+        raise CamalertError(gettext("Change your own password on the account page."))
     users = get_user_model().objects
     is_new = not users.filter(username=name).exists()
     if is_new and users.count() >= MAX_PEOPLE:

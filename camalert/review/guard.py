@@ -109,7 +109,9 @@ class Guard:
             return bad_request(request, error)  # the admin takes names of columns from the address
         if not isinstance(error, DatabaseError):
             return None
-        log.warning("review_database_unavailable", message=str(error), path=request.path_info)
+        # The pattern of the address and not itself: that of a link holds its token.
+        route = request.resolver_match.route if request.resolver_match else ""
+        log.warning("review_database_unavailable", message=str(error), path=f"/{route}")
         connections[ALERTS].close()
         return database_unavailable(request, error)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import django
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
@@ -77,7 +77,9 @@ class _Words(JavaScriptCatalog):
 
     def get(self, request: HttpRequest, language: str, *args: Any, **kwargs: Any) -> HttpResponse:
         """Return the words."""
-        with translation.override(language if language in dict(LANGUAGES) else "en"):
+        if language not in dict(LANGUAGES):  # before anything is kept of it: nobody needs to log in here
+            raise Http404
+        with translation.override(language):
             response: HttpResponse = super().get(request, *args, **kwargs)
         if request.GET.get("v") == _digest(language):
             response.headers["Cache-Control"] = _FOREVER
@@ -97,5 +99,5 @@ def address_of_words() -> str:
 def _digest(language: str) -> str:
     """Return what changes with the words; a language's file, and what reads it."""
     path = FOLDER / language / "LC_MESSAGES" / "djangojs.mo"
-    data = path.read_bytes() if language in dict(LANGUAGES) and path.exists() else b""
+    data = path.read_bytes() if path.exists() else b""
     return hashlib.sha256(django.__version__.encode() + data).hexdigest()[:12]

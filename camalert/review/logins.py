@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import connection, transaction
 
 from camalert.config.schema import Config
 from camalert.errors import CamalertError
@@ -16,6 +17,8 @@ from camalert.review.accounts.models import issue, scopes_of
 from camalert.review.settings import prefix
 from camalert.system import firstlogin
 from camalert.system.logs import log
+
+ADMIN_LOG = "django_admin_log"  # the table of Django's admin; each row belongs to an account
 
 
 def offer_first(config: Config) -> None:
@@ -70,7 +73,10 @@ def remove(name: str) -> None:
     if user is None:
         raise CamalertError(f"there is no account {name}")
     sessions.end(user)
-    user.delete()
+    with transaction.atomic(), connection.cursor() as cursor:
+        if ADMIN_LOG in connection.introspection.table_names(cursor):  # Django knows of it only where the admin is on
+            cursor.execute(f"DELETE FROM {ADMIN_LOG} WHERE user_id = %s", [user.pk])  # noqa: S608 - a constant
+        user.delete()
 
 
 def no_second_factor(name: str) -> bool:

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 
 import structlog
 from structlog.types import EventDict, ExcInfo, FilteringBoundLogger, WrappedLogger
@@ -164,9 +165,13 @@ class _Library(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         facts: EventDict = {"library": record.name, "message": record.getMessage()}
-        headers = getattr(getattr(record, "request", None), "META", None)
-        if headers:  # Django's, of somebody's request: the limit for what one peer causes holds
+        request: Any = getattr(record, "request", None)
+        if headers := getattr(request, "META", None):
+            # Django's, of somebody's request: the limit for what one peer causes holds. Of its address the pattern is
+            # named, because a link holds its token.
             facts["peer"] = headers.get("REMOTE_ADDR", "")
+            if match := getattr(request, "resolver_match", None):
+                facts["message"] = facts["message"].replace(request.path, f"/{match.route}")
         if record.exc_info:
             facts["exc_info"] = record.exc_info
         if record.levelno >= logging.ERROR:

@@ -120,6 +120,31 @@ def test_sessions_end_with_password_and_account(site: Site) -> None:
     assert first.log_in("ben", "another horse 10").status == 302
 
 
+def test_account_of_the_admins_log_is_removed(site: Site) -> None:
+    """Django's admin is switched off, and its table of before still holds rows of accounts."""
+    number = add(site, "ben")
+    stored(site, "CREATE TABLE django_admin_log (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL"
+                 " REFERENCES auth_user (id) DEFERRABLE INITIALLY DEFERRED)")  # fmt: skip
+    stored(site, "INSERT INTO django_admin_log (user_id) VALUES (?)", number)
+    owner = site.visitor()
+    owner.post("/account/confirm/", {"password": PASSWORD})
+
+    assert owner.post(f"{PEOPLE}{number}/", {"change": "remove"}).status == 302
+    assert stored(site, "SELECT id FROM auth_user WHERE username = 'ben'") == []
+
+
+def test_own_password_is_not_changed_among_the_others(site: Site) -> None:
+    """It would end the session that asks; the page says where to go, and one stays logged in."""
+    owner = site.visitor()
+    owner.post("/account/confirm/", {"password": PASSWORD})
+
+    answer = owner.post(f"{PEOPLE}put/", {"username": NAME, "password": "another-good-one", "role": "owner"})
+
+    assert answer.status == 302
+    assert "Change your own password on the account page." in owner.get(PEOPLE).text
+    assert is_in(owner)
+
+
 def test_address_of_a_session_is_the_last_one(site: Site) -> None:
     """A phone that goes from one network to the other is one session, with where it is now."""
     phone = log_in(site, source="127.0.0.48", agent=PHONE)

@@ -174,6 +174,13 @@ def _children(pid: int) -> list[int]:
 # --- who may see and do what -----------------------------------------------------------------------------------------
 
 
+def test_words_of_no_language_are_not_there(site: Site) -> None:
+    """Whatever a stranger asks for leaves nothing in memory."""
+    for name in ("x" * 20_000, "xx", "EN", "de-x"):
+        assert Visitor(site.port).get(f"/words/{name}.js").status == 404
+    assert Visitor(site.port).get("/words/de.js").status == 200
+
+
 @pytest.mark.parametrize("path", PRIVATE)
 def test_stranger_sees_nothing(site: Site, path: str) -> None:
     """Without a login every address leads to the login, or says that one is needed."""

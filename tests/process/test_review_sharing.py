@@ -139,6 +139,18 @@ def test_link_of_another_database_shows_nothing(site: Site) -> None:
     assert stranger(site).get(link).status == 404
 
 
+def test_link_shows_no_later_visit_of_the_same_number(site: Site) -> None:
+    """A database that was put back by hand gives its numbers again: what is newer than the link was never shared."""
+    link = made(site, visit_of(site, site.rows.person[0]))
+    assert stranger(site).get(link).status == 200
+    with own(site) as connection:
+        connection.execute("UPDATE sharing_sharedvisit SET made = 1")
+    connection.close()
+
+    for path in ("", f"{site.rows.person[0]}/picture", f"clips/{site.rows.clip}"):
+        assert stranger(site).get(link + path).status == 404, path
+
+
 def test_only_owners_share(site: Site) -> None:
     """A viewer sees neither the form nor the links, and makes none, also not by the API."""
     owner, visit = site.visitor(), visit_of(site, site.rows.person[0])
@@ -211,17 +223,23 @@ def test_links_are_bounded(site: Site) -> None:
 
 
 def test_making_opening_and_ending_are_logged(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """With who made and ended it; the token is in no line."""
+    """With who made and ended it; the token is in no line, also when the database is not there."""
     with running(tmp_path) as site:
         visit = visit_of(site, site.rows.person[0])
         link = made(site, visit)
         stranger(site).get(link)
         stranger(site).get(link)
         site.visitor().post("/shared/1/end/", {})
-    lines = [line for line in capfd.readouterr().err.splitlines() if "share_" in line]
+        database = site.folder / "alerts.sqlite3"
+        away = database.rename(database.with_name("away"))
+        assert stranger(site).get(link).status == 503
+        away.rename(database)
+    whole = capfd.readouterr().err
+    lines = [line for line in whole.splitlines() if "share_" in line]
 
     assert [re.search("share_[a-z]+", line)[0] for line in lines] == ["share_made", "share_opened", "share_ended"]  # type: ignore[index]
     assert "anna" in lines[0]
     assert "127.0.0.40" in lines[1]
     assert "anna" in lines[2]
-    assert link.split("/")[-2] not in "".join(lines)
+    assert "review_database_unavailable" in whole
+    assert link.split("/")[-2] not in whole

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -101,7 +102,7 @@ def clip_preview(request: HttpRequest, token: str, clip_id: int) -> HttpResponse
 def _opened(request: HttpRequest, token: str) -> tuple[SharedVisit | None, HttpResponse]:
     """Return the link of a token; else the answer that refuses it, slowed down for who guesses."""
     found, is_new = opened(token, source(), time.time())
-    if found is None:
+    if found is None or not _was_there(found):
         if not may_try(request):
             return None, _closed(error_page(request, 429, _("Too many tries"), _("Wait a minute, then try again.")))
         message = _("This link is not valid, or it has ended. Ask who sent it for another one.")
@@ -109,6 +110,12 @@ def _opened(request: HttpRequest, token: str) -> tuple[SharedVisit | None, HttpR
     if is_new:
         log.info("share_opened", visit=found.visit, link=found.pk, peer=request.META["REMOTE_ADDR"])
     return found, HttpResponse()
+
+
+def _was_there(found: SharedVisit) -> bool:
+    """Tell whether its visit is the one that was shared: after a restore by hand another one may get that id."""
+    pictures = AlertFacts.objects.filter(visit=found.visit)
+    return pictures.filter(Q(received_utc__lte=found.made) | Q(received_utc__isnull=True)).exists()
 
 
 def _card(found: SharedVisit) -> visits.Card:
