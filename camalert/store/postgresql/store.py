@@ -41,10 +41,18 @@ STATEMENT_S = 60.0  # no statement of ours takes near as long; one that does is 
 SIZE_EVERY_S = 1.0
 VERY_MUCH_BYTES = 1 << 62
 
+OLDEST_SERVER = 14  # the first with CREATE OR REPLACE TRIGGER
+
 # What is noticed of a server that does not answer any more, in seconds and, the last one, milliseconds.
 _WATCHING = {
     "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 15_000,
 }  # fmt: skip
+# And what the server notices of us, so that the locks of a node that was cut off do not outlive it.
+_WATCHED = {
+    "tcp_keepalives_idle": 10, "tcp_keepalives_interval": 3, "tcp_keepalives_count": 3, "tcp_user_timeout": 15_000,
+    "idle_in_transaction_session_timeout": 60_000,
+}  # fmt: skip
+HALF_A_YEAR_S = 182 * 86_400
 
 
 class _WholeNumbers(NumericBinaryLoader):
@@ -114,6 +122,8 @@ class PostgresqlStore:
         self._alive = alive
         self.node = node
         self._parameters = _parameters(settings)
+        # Found now, for a confined process cannot read it.
+        self._zone = "UTC" if settings.timestamps == "utc" else _local_zone()
         self._connection: psycopg.Connection[Any] | None = None
         self._identity = ""
         self._warnings: list[str] = []
@@ -153,7 +163,7 @@ class PostgresqlStore:
         Raises: StoreForeign when the server or the database is not fit for us; StoreError and its kinds.
         """
         with contextlib.closing(self._connect()) as connection, self._translated(connection):
-            _refuse_unsafe(connection)
+            _refuse_unfit(connection)
             return schema.look(PostgresqlRows(connection))
 
     def close(self) -> None:
@@ -253,12 +263,15 @@ class PostgresqlStore:
         return connection
 
     def _make_ready(self, connection: psycopg.Connection[Any], wait_s: float) -> None:
-        _refuse_unsafe(connection)
-        if _setting(connection, "synchronous_commit") == "off":
-            connection.execute("SET synchronous_commit = on")  # of ours, whatever the others' is
+        _refuse_unfit(connection)
+        for name, value in _WATCHED.items():
+            _set(connection, name, str(value))
+        # Ours, whatever the others' is; set in any case, or the server's owner could change it under us.
+        waits_for = _setting(connection, "synchronous_commit")
+        _set(connection, "synchronous_commit", "on" if waits_for == "off" else waits_for)
         if _setting(connection, "transaction_read_only") == "on":
             raise StoreBusy("the database is read-only: a standby, or one that was set so")
-        zone = _zone(connection, self._settings.timestamps)
+        _set_zone(connection, self._zone, is_local=self._settings.timestamps != "utc")
         if self.node and not _is_alone(connection, self.node):
             raise StoreBusy(
                 f"another camalert of the name {self.node} uses this database; this one waits until it is gone: give "
@@ -269,7 +282,7 @@ class PostgresqlStore:
         rows = PostgresqlRows(connection)
         try:
             _begin(connection, wait_s)
-            self._warnings += schema.prepare(rows, connection.execute, self._settings, zone, time.time())
+            self._warnings += schema.prepare(rows, connection.execute, self._settings, self._zone, time.time())
             found = schema.identity(rows)
             connection.execute("COMMIT")
         except BaseException:
@@ -341,7 +354,18 @@ def _is_alone(connection: psycopg.Connection[Any], node: str) -> bool:
     return bool(row and row[0])
 
 
-def _refuse_unsafe(connection: psycopg.Connection[Any]) -> None:
+def _refuse_unfit(connection: psycopg.Connection[Any]) -> None:
+    """Refuse a server that cannot do, or does not keep, what a mail's answer promises.
+
+    Raises: StoreForeign with the reason.
+    """
+    version = connection.info.server_version // 10_000
+    if version < OLDEST_SERVER:
+        raise StoreForeign(f"the database server is PostgreSQL {version}: camalert needs {OLDEST_SERVER} or newer")
+    if (encoding := _setting(connection, "server_encoding")) != "UTF8":
+        raise StoreForeign(
+            f"the database has the encoding {encoding}, and mails have characters that it lacks: create one with UTF8"
+        )
     schema.refuse_unsafe({name: _setting(connection, name) for name in schema.SAFE})
 
 
@@ -350,19 +374,29 @@ def _setting(connection: psycopg.Connection[Any], name: str) -> str:
     return str(row[0]) if row else ""
 
 
-def _zone(connection: psycopg.Connection[Any], timestamps: str) -> str:
-    """Let the session write moments in the zone of `[database] timestamps`; return its name.
+def _set(connection: psycopg.Connection[Any], name: str, value: str) -> None:
+    connection.execute("SELECT set_config(%s, %s, false)", (name, value))
 
-    Raises: StoreForeign when the server does not know this machine's.
+
+def _set_zone(connection: psycopg.Connection[Any], zone: str, *, is_local: bool) -> None:
+    """Let the session write moments in a zone.
+
+    Raises: StoreForeign when the server does not know it, or it is not the one this machine's clock shows.
     """
-    zone = "UTC" if timestamps == "utc" else _local_zone()
     known = connection.execute("SELECT name FROM pg_timezone_names WHERE name = %s", (zone,)).fetchone()
     if known is None:
         raise StoreForeign(
             f'the database server knows no time zone {zone}, which is this machine\'s: set database.timestamps = "utc"'
         )
-    connection.execute("SELECT set_config('TimeZone', %s, false)", (zone,))
-    return zone
+    _set(connection, "TimeZone", zone)
+    now = time.time()
+    for moment in (now, now + HALF_A_YEAR_S) if is_local else ():  # with summer time and without
+        row = connection.execute("SELECT extract(timezone FROM to_timestamp(%s))::int", (moment,)).fetchone()
+        if row is None or row[0] != time.localtime(moment).tm_gmtoff:
+            raise StoreForeign(
+                f"this machine's clock does not show the time that the database server has for {zone}: set TZ to the "
+                'name of the zone, or database.timestamps = "utc"'
+            )
 
 
 def _local_zone() -> str:

@@ -25,9 +25,10 @@ FREE = (
 
 
 def take(rows: Rows, alert_id: int, node: str, lease_s: float | None = None) -> bool:
-    """Claim a picture for a node, inside a transaction; return False when it is another one's."""
+    """Claim a picture for a node, inside a transaction; return False when it is another one's, or no more."""
     found = rows.execute(
-        f"INSERT INTO camalert_lease (alert_id, node, until_utc) VALUES (:id, :node, {NOW} + :lease)"
+        f"INSERT INTO camalert_lease (alert_id, node, until_utc) SELECT alert_id, :node, {NOW} + :lease"
+        " FROM camalert_pending WHERE alert_id = :id"
         " ON CONFLICT (alert_id) DO UPDATE SET node = excluded.node, until_utc = excluded.until_utc"
         f" WHERE camalert_lease.node = excluded.node OR camalert_lease.until_utc <= {NOW}",
         {"id": alert_id, "node": node, "lease": LEASE_S if lease_s is None else lease_s},

@@ -240,7 +240,7 @@ def take_young(connection: Rows) -> Young:
     connection.execute("UPDATE camalert_rows SET young = 0")
     sender = connection.execute(
         "SELECT CASE count(DISTINCT h.camera) WHEN 1 THEN max(h.camera) ELSE '' END, h.address FROM (SELECT holder FROM"
-        " camalert_alert ORDER BY alert_id DESC LIMIT ?) JOIN camalert_holder h ON h.id = holder"
+        " camalert_alert ORDER BY alert_id DESC LIMIT ?) AS newest JOIN camalert_holder h ON h.id = holder"
         " GROUP BY h.address ORDER BY count(*) DESC LIMIT 1",
         (NEWEST_ROWS,),
     ).fetchone()

@@ -14,6 +14,7 @@ from camalert.ipc.messages import MAX_TRIES, Outcome, StoreCode
 from camalert.ipc.records import SwitchRecord
 from camalert.store.queue import CLIP_BASE, FETCH_ROWS
 from camalert.store.rows import retention, switches
+from camalert.store.rows.retention import Young
 from camalert.store.rows.tables import timestamp_of
 
 PICTURE = b"\xff\xd8" + bytes(range(256)) * 8 + b"\xff\xd9"
@@ -229,3 +230,19 @@ def test_second_opening_changes_nothing(make_node: Callable[..., Node]) -> None:
     assert other.rows("SELECT name, rows, keep FROM camalert_rows ORDER BY name") == before
     assert other.store.take_warnings() == []
     assert other.store.epoch
+
+
+def test_rows_that_gave_way_young_are_told_once_with_who_sends_the_most(node: Node) -> None:
+    """The warning of the upkeep: whose rows they were to be, and whose the newest are."""
+    for _ in range(3):
+        node.mail(PICTURE)
+    node.store.write(
+        lambda rows: rows.execute(
+            "UPDATE camalert_rows SET young = 2, holder = (SELECT max(holder) FROM camalert_alert)"
+            " WHERE name = 'alerts_alert'"
+        )
+    )
+
+    found = [node.store.write(retention.take_young) for _ in range(2)]
+
+    assert found == [Young(2, "garage", "10.0.0.5", "garage", "10.0.0.5"), Young(0, "", "", "", "")]

@@ -108,6 +108,22 @@ def test_dead_node_s_pictures_are_examined_by_another_without_a_try_counted(make
     assert north.rows("SELECT count(*) FROM alerts_detect") == [(0,)]
 
 
+def test_picture_that_is_concluded_meanwhile_cannot_be_claimed(make_node: MakeNode, place: PostgresqlPlace) -> None:
+    """Nothing would ever remove that claim."""
+    north = make_node("north")
+    north.turn(*north.lend(1))
+    north.store(JPEG)
+    (loaded,) = north.take(Loaded)
+    north.turn(north.conclusion(loaded, Outcome.NOBODY))
+    store = place.store()
+    store.open()
+
+    assert not store.write(lambda rows: claims.take(rows, loaded.alert_id, "south"))
+
+    assert north.rows("SELECT count(*) FROM camalert_lease") == [(0,)]
+    store.close()
+
+
 def test_nodes_under_random_deaths_conclude_each_picture_once(make_node: MakeNode, place: PostgresqlPlace) -> None:
     """Mails at both, examinations that end or never do, writers that begin anew: nothing is lost or doubled."""
     seed = time.time_ns()
@@ -145,6 +161,7 @@ def test_nodes_under_random_deaths_conclude_each_picture_once(make_node: MakeNod
             working[name] = []
             rig.turn()
     rows = nodes["north"].rows
+    assert rows("SELECT count(*) FROM camalert_lease") == [(0,)], f"seed {seed}"
     assert sorted(picture for (picture,) in rows("SELECT snapshot FROM alerts_alert")) == sorted(sent), f"seed {seed}"
     outcomes = Counter(outcome for (outcome,) in rows("SELECT outcome FROM camalert_alert"))
     assert outcomes["person"] + outcomes["nobody"] == len(sent), f"seed {seed}"

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from testing.ports import free_port
 from testing.postgresql import Server
 from testing.storerig import JPEG, Rig
 from testing.stores import Node, PostgresqlPlace
+from testing.waiting import until
 
 from camalert.config.schema import Database
-from camalert.errors import ConfigError, StoreBusy, StoreError
+from camalert.errors import ConfigError, StoreBusy, StoreError, StoreForeign
 from camalert.ipc.messages import Concluded, Loaded, Outcome, StoreCode, Stored
 from camalert.store.postgresql import tables
 from camalert.store.postgresql.store import PostgresqlStore
@@ -157,6 +159,73 @@ def test_asynchronous_commits_of_others_are_not_ours(place: PostgresqlPlace) -> 
     node.store.close()
 
 
+def test_change_of_the_server_s_configuration_does_not_reach_our_commits(own_server: Server) -> None:
+    """A reload changes what live sessions have not set themselves."""
+    place = PostgresqlPlace(own_server)
+    node = Node(place.store())
+    node.store.open()
+    with place.connected() as owner:
+        owner.execute("ALTER SYSTEM SET synchronous_commit = off")
+        owner.execute("SELECT pg_reload_conf()")
+        until(lambda: owner.execute("SHOW synchronous_commit").fetchone() == ("off",), "nothing was loaded anew")
+
+    assert node.rows("SELECT current_setting('synchronous_commit')") == [("on",)]
+    node.store.close()
+
+
+def test_value_of_the_server_for_commits_stays(place: PostgresqlPlace) -> None:
+    """With a synchronous standby it may promise more than we ask for."""
+    with place.connected() as other:
+        other.execute(f"ALTER DATABASE {other.info.dbname} SET synchronous_commit = remote_apply")
+    node = Node(place.store())
+    node.store.open()
+
+    assert node.rows("SELECT current_setting('synchronous_commit')") == [("remote_apply",)]
+    node.store.close()
+
+
+def test_server_notices_a_client_that_was_cut_off(own_server: Server) -> None:
+    """Or the locks of a node whose cable was pulled would stop all the others for hours."""
+    place, port = PostgresqlPlace(own_server), free_port()
+    with place.connected() as owner:
+        owner.execute("ALTER ROLE camalert PASSWORD 'a long password'")
+        name = owner.info.dbname
+    own_server.serve_tls(port)
+    own_server.stop()
+    own_server.start()
+    (own_server.folder / "word").write_text("a long password")
+    url = f"postgresql://camalert@127.0.0.1:{port}/{name}?sslmode=require"
+    node = Node(PostgresqlStore(Database(url=url, password_file=str(own_server.folder / "word"))))
+    node.store.open()
+
+    names = ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")
+    found = [node.rows(f"SELECT current_setting('tcp_{name}')")[0][0] for name in names]
+    assert found == ["10", "3", "3", "15000"]
+    assert node.rows("SELECT current_setting('idle_in_transaction_session_timeout')") == [("1min",)]
+    node.store.close()
+
+
+def test_database_of_another_encoding_is_refused(place: PostgresqlPlace) -> None:
+    """A subject with a character that it lacks would refuse its mail for ever."""
+    with place.connected() as owner:
+        name = owner.info.dbname
+        owner.execute(f"CREATE DATABASE {name}_latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    url = place.settings.url.replace(f"/{name}?", f"/{name}_latin?")
+
+    with pytest.raises(ConfigError, match="encoding LATIN1"):
+        PostgresqlStore(Database(url=url)).open()
+    with pytest.raises(StoreForeign, match="encoding LATIN1"):
+        PostgresqlStore(Database(url=url)).look()
+
+
+def test_server_that_is_too_old_is_refused(place: PostgresqlPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words, and not by the first statement that it does not know."""
+    monkeypatch.setattr("camalert.store.postgresql.store.OLDEST_SERVER", 99)
+
+    with pytest.raises(ConfigError, match=r"PostgreSQL \d\d: camalert needs 99"):
+        place.store().open()
+
+
 def test_database_of_another_program_is_refused(place: PostgresqlPlace) -> None:
     """A wrong name must not fill somebody's database with our tables."""
     with place.connected() as other:
@@ -290,6 +359,46 @@ def test_opening_waits_for_no_name_of_this_machine_s_zone(
 
     with pytest.raises(ConfigError, match="Nowhere/Else"):
         place.store().open()
+
+
+@pytest.fixture
+def _own_zone() -> Iterator[None]:
+    """Show this machine's own time again when the test is over."""
+    yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_own_zone")
+def test_zone_is_the_one_found_before_the_process_was_confined(
+    place: PostgresqlPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that is made anew cannot read the machine's files any more."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    node = Node(place.store())
+    monkeypatch.setattr("camalert.store.postgresql.store._local_zone", lambda: "UTC")
+
+    node.store.open()
+
+    assert node.rows("SELECT current_setting('TimeZone')") == [("Asia/Tokyo",)]
+    node.store.close()
+
+
+@pytest.mark.usefixtures("_own_zone")
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Europe/London"])
+def test_zone_that_is_not_this_machine_s_is_refused(
+    place: PostgresqlPlace, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """In winter as in summer: times would be wrong by hours, at the latest half a year on."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    monkeypatch.setattr("camalert.store.postgresql.store._local_zone", lambda: "UTC")
+
+    with pytest.raises(ConfigError, match="does not show the time that the database server has for UTC"):
+        place.store().open()
+    utc = place.store(timestamps="utc")
+    utc.open()
+    utc.close()
 
 
 def test_tables_that_a_site_alters_meanwhile_cost_one_answer_at_most(place: PostgresqlPlace) -> None:
