@@ -246,7 +246,6 @@ def _checked(job: Job) -> None:
     try:
         if _is_database():
             _check_database()
-            swap.go_on_counting(places().draft, places().database)
             with _lock:
                 restoring.stage(places())
                 job.step = Step.ASKED

@@ -1,12 +1,13 @@
 """Another database in the place of the present one: what is where, what became of it, and the way back.
 
     site:        upload or copy ──▶ X.restore-draft ── verified ──▶ X.restoring        one rename
-    next start:  X is closed to one file, and kept as X.before-restore; X.restoring ──▶ X      one rename
+    next start:  X is closed to one file, and kept as X.before-restore; X.restoring ──▶ X      one rename each
     no start:    X ──▶ X.failed-restore; X.before-restore ──▶ X                        one rename
 
 At every moment X is whole: the old one or the new one. The note `X.restored` says how far it is, so that what was
-interrupted is completed at the next start, before any process opens X. This module renames, and opens no database: the
-supervisor uses it. The swap itself, which does, is `store.swap`, in a process of its own.
+interrupted is completed at the next start, before any process opens X. Ids go on after those of the one that leaves its
+place, there and back. This module renames, and opens no database: the supervisor uses it. The swap itself and the
+counting, which do, are `store.swap`, in a process of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from camalert.system.logs import log
 
 COMPANIONS = ("-wal", "-shm", "-journal")
 SWAP_S = 300.0  # the present database's WAL is worked in first
+COUNT_S = 60.0
 NOTE_BYTES = 65_536
 
 
@@ -33,7 +35,7 @@ class State(StrEnum):
     """How far a restore is."""
 
     NONE = "none"
-    SWAPPED = "swapped"  # the new one is in place, and the service has not yet worked with it
+    SWAPPED = "swapped"  # the new one is in place, or about to be, and the service has not yet worked with it
     DONE = "done"
     GOING_BACK = "going back"
     FAILED = "failed"  # the service did not start with it; the former one is back
@@ -107,7 +109,7 @@ def write(places: Places, note: Note) -> None:
 
     Raises: OSError.
     """
-    draft = places.note.with_name(f"{places.note.name}.draft")
+    draft = _draft_of(places.note)
     draft.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="utf-8") as file:
@@ -132,13 +134,18 @@ def stage(places: Places) -> None:
 
 
 def withdraw(places: Places, why: str) -> bool:
-    """Take back a restore that was not begun; return whether there was one.
+    """Take back a restore that was not done; return whether there was one.
 
     Raises: OSError.
     """
     if not places.staged.exists():
         return False
-    places.staged.unlink()
+    places.note.unlink(missing_ok=True)  # even if there is no room for another one, this one is no longer true
+    _draft_of(places.kept).unlink(missing_ok=True)
+    if places.kept.exists() and places.database.exists() and places.kept.samefile(places.database):
+        os.replace(places.staged, places.kept)  # it may be the only copy of what was kept before
+    else:
+        places.staged.unlink()
     write(places, Note(State.REFUSED, why))
     return True
 
@@ -179,7 +186,7 @@ def _swap(places: Places) -> None:
 def prove(path: str) -> None:
     """Note that the service works with what was restored: every process that it needs is ready."""
     places = Places.of(path)
-    if read(places).state is State.SWAPPED:
+    if _is_unproven(places):
         with contextlib.suppress(OSError):
             write(places, Note(State.DONE))
 
@@ -187,7 +194,7 @@ def prove(path: str) -> None:
 def go_back(path: str, why: str) -> bool:
     """Put the database of before back when the service failed with a restored one; return whether that was it."""
     places = Places.of(path)
-    if read(places).state is not State.SWAPPED or not places.kept.exists():
+    if not _is_unproven(places) or not places.kept.exists():
         return False
     try:
         forget_companions(places.failed)
@@ -200,14 +207,23 @@ def go_back(path: str, why: str) -> bool:
     return True
 
 
+def _is_unproven(places: Places) -> bool:
+    return read(places).state is State.SWAPPED and not places.staged.exists()
+
+
 def _finish_going_back(places: Places) -> None:
     """Keep the restored database with what it may have taken in, and put the former one in its place."""
     note = read(places)
     if places.kept.exists():
-        set_companions_aside(places, places.failed)
         keep(places.database, places.failed)
+        set_companions_aside(places, places.failed)
         os.replace(places.kept, places.database)
         sync(places.database.parent)
+    with contextlib.suppress(subprocess.SubprocessError):  # it works without
+        subprocess.run(  # noqa: S603 - of our own
+            [sys.executable, "-m", "camalert.store.swap", str(places.database), "back"],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=COUNT_S, check=False,
+        )  # fmt: skip
     write(places, Note(State.FAILED, note.why))
 
 
@@ -234,13 +250,23 @@ def forget_companions(file: Path) -> None:
 def keep(file: Path, name: Path) -> None:
     """Give a file another name and leave it where it is, so that the rename that follows loses nothing.
 
-    Raises: OSError.
+    Raises: OSError; what had that name before has it still.
     """
-    name.unlink(missing_ok=True)
+    draft = _draft_of(name)
+    draft.unlink(missing_ok=True)
+    try:
+        _link(file, draft)
+        os.replace(draft, name)
+    except FileNotFoundError:
+        name.unlink(missing_ok=True)  # there is nothing to be kept, and what was kept before is not it
+    finally:
+        draft.unlink(missing_ok=True)  # also where both were one file already: a rename leaves both names then
+    sync(name.parent)
+
+
+def _link(file: Path, name: Path) -> None:
     try:
         os.link(file, name)
-    except FileNotFoundError:
-        return
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
             raise
@@ -248,7 +274,10 @@ def keep(file: Path, name: Path) -> None:
         name.chmod(0o600)
         with name.open("rb") as copy:
             os.fsync(copy.fileno())
-    sync(name.parent)
+
+
+def _draft_of(name: Path) -> Path:
+    return name.with_name(f"{name.name}.draft")
 
 
 def sync(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 A process of its own, run by the supervisor before any other opens the database. The present one is closed to a single
 file first, which also shows that nobody else has it open; so one rename changes all of it. See `store.restoring`.
+
+With `back` after it, for a database that was put back: let its ids go on after those of the one that failed.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from camalert.store.sqlite.opening import translate
 
 BUSY_S = 10.0
 AGAIN_S = 0.1
+MOST_ID = 1 << 53  # what a damaged database says beyond that is not gone on from: no row could follow
 
 
 def swap(places: Places) -> None:
@@ -37,13 +40,19 @@ def swap(places: Places) -> None:
         fcntl.flock(staged, fcntl.LOCK_EX)  # one at a time, also after a supervisor that was killed
         if not places.staged.exists() or not os.path.samestat(os.fstat(staged), places.staged.stat()):
             return
+        is_damaged = False
         try:
             close_to_one_file(places.database)
         except StoreDamaged:
-            restoring.set_companions_aside(places, places.kept)
-        restoring.keep(places.database, places.kept)
+            is_damaged = True
+        go_on_counting(places.staged, places.database)  # only now: alarms came until the service ended
+        if any(companion.exists() for companion in Places(places.staged).companions()):
+            close_to_one_file(places.staged)  # it was killed while it counted
         os.fsync(staged)
-        restoring.write(places, Note(State.SWAPPED))
+        restoring.write(places, Note(State.SWAPPED))  # while `staged` is there, it is still to be done
+        restoring.keep(places.database, places.kept)
+        if is_damaged:
+            restoring.set_companions_aside(places, places.kept)
         os.replace(places.staged, places.database)
         restoring.sync(places.database.parent)
     finally:
@@ -94,7 +103,9 @@ def _is_closed(path: Path) -> bool:
 def go_on_counting(staged: Path, present: Path) -> None:
     """Let ids go on after those of the present database: a picture that a browser keeps never gets another one's id."""
     with contextlib.suppress(sqlite3.Error), contextlib.closing(_reader(present)) as old:
-        reached = old.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
+        old.execute("PRAGMA trusted_schema = OFF")
+        wanted = "SELECT name, seq FROM sqlite_sequence WHERE typeof(seq) = 'integer' AND seq < ?"
+        reached = old.execute(wanted, (MOST_ID,)).fetchall()
         with contextlib.closing(sqlite3.connect(staged)) as new, new:
             new.execute("PRAGMA trusted_schema = OFF")
             known = dict(new.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
@@ -123,8 +134,12 @@ def _reader(path: Path) -> sqlite3.Connection:
 
 def main() -> int:
     """Swap; say why not on the standard output."""
+    places = Places(Path(sys.argv[1]))
     try:
-        swap(Places(Path(sys.argv[1])))
+        if sys.argv[2:] == ["back"]:
+            go_on_counting(places.database, places.failed)
+        else:
+            swap(places)
     except (StoreError, OSError) as error:
         sys.stdout.write(f"{error}\n")
         return 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sqlite3
@@ -13,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from camalert.errors import StoreError, StoreLocked
+from camalert.errors import StoreDamaged, StoreError, StoreLocked
 from camalert.store import restoring, swap
 from camalert.store.restoring import Note, Places, State
 
-OLD, NEW = 40, 7
+OLD, NEW, FORMER = 40, 7, 23
 # Everything that changes a name or a file on the way. A run is killed before the n-th call of any of them.
 EFFECTS = ("link", "replace", "rename", "unlink", "open", "fsync")
 
@@ -43,6 +44,12 @@ def rows(path: Path) -> int:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])
+
+
+def next_id(path: Path) -> int:
+    """Return the id that the next row gets."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("INSERT INTO t (filling) VALUES (1)").lastrowid or 0)
 
 
 @pytest.fixture
@@ -111,6 +118,8 @@ def test_kill_at_any_moment_leaves_one_of_both_whole(tmp_path: Path) -> None:
         restoring.complete(str(places.database))
         assert rows(places.database) == NEW
         assert rows(places.kept) == OLD
+        assert len(list(places.database.parent.iterdir())) == 3  # these two and the note
+        assert next_id(places.database) == OLD + 1
     else:
         pytest.fail("it never came to its end")
     assert seen == {OLD, NEW}  # the kills were on both sides of the swap
@@ -135,10 +144,80 @@ def test_kill_on_the_way_back_loses_neither(tmp_path: Path) -> None:
         restoring.complete(str(places.database))
         assert rows(places.database) == OLD
         assert rows(places.failed) == NEW
+        assert not places.failed.with_name(f"{places.failed.name}.draft").exists()
         assert restoring.read(places) == Note(State.FAILED, "it did not start")
         if not was_killed:
             return
     pytest.fail("it never came to its end")
+
+
+@pytest.mark.parametrize("fault", ["the note", "the link", "the rename"])
+def test_full_disk_in_the_swap_loses_neither_the_present_nor_the_kept_one(
+    places: Places, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Going back to the kept one fails: it is the only copy of the database of before, and stays."""
+    places.staged.unlink()
+    filled(places.kept, FORMER)
+    filled(places.staged, FORMER)
+    write, link, replace = restoring.write, os.link, os.replace
+
+    def failing(what: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            if fault == what and (what != "the rename" or args == (places.staged, places.database)):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return original(*args)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(restoring, "write", failing("the note", write))
+        patch.setattr(os, "link", failing("the link", link))
+        patch.setattr(os, "replace", failing("the rename", replace))
+        with pytest.raises(OSError, match="No space left"):
+            swap.swap(places)
+        with contextlib.suppress(OSError):  # no room for this note either
+            restoring.withdraw(places, "No space left")
+
+    assert not restoring.go_back(str(places.database), "an unrelated failure")
+    assert rows(places.database) == OLD
+    assert rows(places.kept) == FORMER
+    assert not places.staged.exists()
+    assert restoring.read(places).state is (State.NONE if fault == "the note" else State.REFUSED)
+
+
+def test_failed_swap_that_cannot_be_taken_back_is_not_gone_back_from(places: Places) -> None:
+    """The note is written before the swap: as long as another one is staged, the present one is the former one."""
+    filled(places.kept, FORMER)
+    restoring.write(places, Note(State.SWAPPED))
+
+    restoring.prove(str(places.database))
+
+    assert restoring.read(places).state is State.SWAPPED
+    assert not restoring.go_back(str(places.database), "it did not start")
+    assert rows(places.database) == OLD
+
+
+def test_damaged_database_keeps_its_wal_when_it_cannot_be_kept(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does that get beside the one that was kept before, where it would be ruinous."""
+    filled(places.kept, FORMER)
+
+    def damaged(_: Path) -> None:
+        raise StoreDamaged("it cannot be read")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(swap, "close_to_one_file", damaged)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", full)
+        with pytest.raises(OSError, match="full"):
+            swap.swap(places)
+    assert not any(path.exists() for path in Places(places.kept).companions())
+    assert places.companions()[0].exists()
+
+    swap.swap(places)
+    assert rows(places.kept) == OLD
+    assert rows(places.database) == NEW
 
 
 def test_database_that_another_program_has_open_is_not_swapped(places: Places) -> None:
@@ -208,8 +287,58 @@ def test_ids_go_on_after_those_of_the_present_database(tmp_path: Path) -> None:
 
     swap.go_on_counting(new, old)
 
+    assert next_id(new) == OLD + 1
+
+
+def test_highest_id_of_all_is_not_gone_on_from(tmp_path: Path) -> None:
+    """A damaged database says it; no row could follow."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    filled(old, OLD)
+    filled(new, NEW)
     with contextlib.closing(sqlite3.connect(new)) as connection:
-        assert connection.execute("INSERT INTO t (filling) VALUES (1)").lastrowid == OLD + 1
+        connection.execute("UPDATE sqlite_sequence SET seq = 9223372036854775807")
+        connection.commit()
+
+    swap.go_on_counting(old, new)
+
+    assert next_id(old) == OLD + 1
+
+
+def test_ids_count_that_were_given_until_the_service_ended(places: Places) -> None:
+    """Alarms come between the look at the other database and the swap, and on the way back too."""
+    with contextlib.closing(sqlite3.connect(places.database)) as connection, connection:
+        connection.execute("INSERT INTO t (id, filling) VALUES (100, 1)")
+
+    swap.swap(places)
+
+    assert next_id(places.database) == 101
+    with contextlib.closing(sqlite3.connect(places.database)) as connection, connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("INSERT INTO t (id, filling) VALUES (200, 1)")
+    assert restoring.go_back(str(places.database), "it did not start")
+    assert next_id(places.database) == 201
+    assert rows(places.failed) == NEW + 1
+
+
+def test_kill_while_it_counts_leaves_the_other_one_whole(places: Places) -> None:
+    """What SQLite had not finished is rolled back before the file gets another name, beside which it would be lost."""
+    pid = os.fork()
+    if pid == 0:
+        connection = sqlite3.connect(places.staged, isolation_level=None)
+        connection.execute("PRAGMA cache_size = 1")
+        connection.execute("BEGIN")
+        connection.execute("UPDATE t SET filling = zeroblob(4000)")
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    journal = Places(places.staged).companions()[2]
+    assert journal.stat().st_size
+    for path in (places.database, *places.companions()):
+        path.unlink(missing_ok=True)  # so that there is nothing to be counted
+
+    swap.swap(places)
+
+    assert rows(places.database) == NEW
+    assert not journal.exists()
 
 
 def test_database_of_a_newer_release_is_refused(tmp_path: Path) -> None:
