@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError, connections
 from django.utils.translation import gettext as _
 
 from camalert.errors import CamalertError, ConfigError, StoreError
@@ -256,10 +257,12 @@ def _checked(job: Job) -> None:
             _take_settings(job)
     except (RestoreError, ConfigError, StoreError) as error:
         why = str(error)
-    except (OSError, sqlite3.Error, subprocess.SubprocessError) as error:
+    except (OSError, sqlite3.Error, DatabaseError, subprocess.SubprocessError) as error:
         why = f"{type(error).__name__}: {error}"
     else:
         return
+    finally:
+        connections.close_all()
     with _lock:
         _fail(why)
 

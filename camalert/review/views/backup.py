@@ -140,6 +140,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         if at == 0:
             if not was_asked(request):
                 return _refused(request)
+            restores.cancel(request.session.get("upload", ""))  # the answer was lost, or the page loaded again
             job = restores.begin(request.user.get_username(), asked.get("name", "")[:200], all_bytes)
             request.session["upload"] = job.id
         job = restores.receive(request.session.get("upload", ""), at, request.body)
