@@ -21,7 +21,7 @@ from testing.faults import FOLDER_VARIABLE, Act, Arsenal, perform
 def _patch() -> None:
     specs: Callable[..., list[lifecycle.ChildSpec]] = plan.specs
     # Where one engine is to replace another, a start that a busy machine makes slow must not do it.
-    is_about_engines = bool(Arsenal(Path(os.environ[FOLDER_VARIABLE])).broken_engines())
+    is_about_engines = bool(Arsenal(Path(os.environ[FOLDER_VARIABLE])).broken_engines()())
 
     def pointed_specs(*arguments: object) -> list[lifecycle.ChildSpec]:
         return [
