@@ -16,7 +16,7 @@ from re import _parser  # type: ignore[attr-defined]  # nothing public tells wha
 from typing import Any, TypeAlias
 
 from camalert.config import hours as week
-from camalert.config import targets
+from camalert.config import postgresql, targets
 from camalert.config.objects import NAMES, PERSON
 from camalert.errors import ConfigError
 
@@ -133,15 +133,19 @@ def check_database_url(text: str) -> None:
     """Accept the URL of a PostgreSQL database, or "" for a file; ConfigError for anything else, and for a password."""
     if not text:
         return
+    secrets = postgresql.secrets_in(text)
+    if "sslpassword" in secrets:
+        raise ConfigError("must not have sslpassword: let the key for sslkey be one without a password")
+    if secrets or postgresql.has_password(text):
+        raise ConfigError("must not have the password: put it into a file, and its name into database.password_file")
+    if postgresql.has_wrong_port(text):
+        raise ConfigError("has a port that is no number; if it is a password, put that into database.password_file")
     try:
         found = urllib.parse.urlsplit(text)
-        has_password = found.password is not None or "password" in urllib.parse.parse_qs(found.query)
     except ValueError as error:
         raise ConfigError(f"cannot be read as a URL: {error}") from error
     if found.scheme not in ("postgresql", "postgres") or not text.isprintable():
         raise ConfigError('write a URL such as "postgresql://camalert@database.example.org/camalert"')
-    if has_password:
-        raise ConfigError("must not have the password: put it into a file, and its name into database.password_file")
 
 
 def check_node(text: str) -> None:

@@ -79,6 +79,7 @@ class Loader:
                     ask = functools.partial(
                         alerts.pending_of, known=line.known | self._queue.elsewhere,
                         small_bytes=self._queue.small_bytes, is_large=line.is_large, node=self._store.node,
+                        largest_bytes=self._queue.largest_bytes,
                     )  # fmt: skip
                     line.feed(self._store.read(ask))
             pick = self._queue.pick()

@@ -252,6 +252,11 @@ class Queue:
         """Return the size up to which a picture takes an equal frame slot."""
         return self._layout.picture_bytes
 
+    @property
+    def largest_bytes(self) -> int:
+        """Return the size up to which a picture or clip takes the large frame slot."""
+        return self._layout.largest_bytes
+
     def lend(self, lease: Lease) -> None:
         """Take a frame slot that the supervisor lends."""
         line = self.large if lease.slot == self._layout.large_frame else self.small

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from camalert.config.checks import listening
+from camalert.config.postgresql import place_of
 from camalert.config.schema import Config, Listen, Remote
 from camalert.config.sources import LoadedConfig, unpack
 from camalert.detection.choice import candidates
@@ -194,7 +195,7 @@ def _server(config: Config) -> Iterator[Finding]:
     except (ConfigError, StoreForeign) as error:
         yield Finding(Level.WRONG, "database", str(error))
     except CamalertError as error:  # as while a server starts: the service waits for it
-        yield Finding(Level.NOTE, "database", f"{config.database.url}: {error}")
+        yield Finding(Level.NOTE, "database", f"{place_of(config.database.url)}: {error}")
 
 
 def _sqlite(config: Config) -> Iterator[Finding]:

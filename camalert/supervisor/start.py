@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from camalert import __version__
+from camalert.config.postgresql import place_of
 from camalert.config.schema import Config, Database, Log
 from camalert.config.sources import LoadedConfig, Source, find
 from camalert.detection.choice import EngineChoice, candidates
@@ -172,7 +173,7 @@ def _show(loaded: LoadedConfig, shape: plan.Plan, engine: str, listeners: tuple[
         version=__version__,
         config=_file(loaded),
         ports=_ports(listeners),
-        database=loaded.config.database.url or loaded.config.database.path,
+        database=_place(loaded.config.database),
         engine=engine,
         effort=loaded.config.detector.effort,
         detectors=shape.detectors,
@@ -196,7 +197,7 @@ def first_screen(loaded: LoadedConfig, shape: plan.Plan, engine: str, listeners:
     if config.intake.folder.enabled:
         rows.append(("folder", config.intake.folder.path))
     rows += [
-        ("database", config.database.url or config.database.path),
+        ("database", _place(config.database)),
         ("detector", f"{engine}, effort {config.detector.effort}, {counted(shape.detectors, 'process')}"),
         ("pool", f"{shape.layout.size_bytes / MIB:.0f} MiB shared memory, {len(shape.layout.frames)} frame slots, "
                  f"{counted(shape.decoders, 'decoder')}"),
@@ -214,6 +215,10 @@ def first_screen(loaded: LoadedConfig, shape: plan.Plan, engine: str, listeners:
 
 def _file(loaded: LoadedConfig) -> str:
     return str(loaded.file or "none, using the defaults")
+
+
+def _place(database: Database) -> str:
+    return place_of(database.url) if database.url else database.path
 
 
 def _ports(listeners: tuple[Listener, ...]) -> list[str]:

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "camalert"
 # Modules and packages that decide and never act, by package: no process, socket, file, clock, chance or log.
 PURE = {
     "": ("errors", "identity", "ratelimit"),
-    "config": ("build", "checks", "hours", "schema", "settings_file", "targets", "toml_lines"),
+    "config": ("build", "checks", "hours", "postgresql", "schema", "settings_file", "targets", "toml_lines"),
     "system": ("logline",),
     "ipc": ("layout", "messages", "records"),
     "status": ("exposition", "text", "tracker"),

@@ -24,6 +24,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import NumericBinaryLoader
 
 from camalert.config import schema as config
+from camalert.config.postgresql import place_of
 from camalert.errors import ConfigError, StoreBusy, StoreError, StoreForeign
 from camalert.store.interface import Rows, Step, Values
 from camalert.store.postgresql import schema
@@ -133,9 +134,7 @@ class PostgresqlStore:
     @property
     def place(self) -> str:
         """Return the URL's parts that name the database."""
-        found = self._parameters
-        host = ",".join(str(found.get("host") or found.get("service") or "local").split(","))
-        return f"postgresql://{host}/{found.get('dbname') or found.get('user') or ''}"
+        return place_of(self._settings.url)
 
     def open(self, *, wait_s: float | None = None) -> None:
         """Connect, then create, adopt or upgrade the tables.

@@ -271,9 +271,10 @@ class Picture:
     content: bytes
 
 
-def pending_of(
-    connection: Rows, known: Collection[int], small_bytes: int, *, is_large: bool, node: str = ""
-) -> list[Waiting]:
+def pending_of(  # noqa: PLR0913 - what a node can take has several sides
+    connection: Rows, known: Collection[int], small_bytes: int, *, is_large: bool, node: str = "",
+    largest_bytes: int = 0,
+) -> list[Waiting]:  # fmt: skip
     """Return pending rows that the queue does not know yet, the oldest first; none: it knows them all.
 
     Args:
@@ -282,8 +283,10 @@ def pending_of(
         small_bytes: The size up to which a picture takes an equal frame slot.
         is_large: Whether clips and larger pictures are asked for, or the others.
         node: Who asks, where several nodes share the work; what others examine is left out.
+        largest_bytes: What that node's largest frame slot takes.
     """
-    free, own = (claims.FREE, {"node": node}) if node else ("", {})
+    free = claims.FREE + (claims.FITS if is_large else "") if node else ""
+    own = {"node": node, "largest": largest_bytes} if node else {}
     limits = {"small": small_bytes, "clips": CLIP_BASE, "rows": FETCH_ROWS + len(known)}
     rows = connection.execute(_pending(is_large=is_large, also=free), limits | own)
     return [_waiting(*row) for row in rows if row[0] not in known][:FETCH_ROWS]

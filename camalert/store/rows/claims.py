@@ -22,6 +22,9 @@ FREE = (
     " AND NOT EXISTS (SELECT 1 FROM camalert_lease l WHERE l.alert_id = p.alert_id AND l.node <> :node"
     f" AND l.until_utc > {NOW})"
 )
+WAITS_S = 86_400.0  # so long a picture waits for a node that has a slot of its size
+# And this for large ones: a node without such a slot could only give up what another one can examine.
+FITS = f" AND (p.bytes <= :largest OR coalesce(m.received_utc, 0) < {NOW} - {WAITS_S})"
 
 
 def take(rows: Rows, alert_id: int, node: str, lease_s: float | None = None) -> bool:

@@ -119,3 +119,15 @@ def test_database_that_is_not_ours_is_found_before_the_start(
 
     assert found.level is level, found.message
     assert path.read_bytes() == before
+
+
+def test_server_that_cannot_be_reached_is_named_by_host_and_database() -> None:
+    """And by nothing else of its URL."""
+    pytest.importorskip("psycopg")
+    config = replace(Config(), database=Database(url="postgresql://me@127.0.0.1:1/alarms?application_name=secret"))
+
+    (found,) = preflight._database(config)
+
+    assert found.level is preflight.Level.NOTE
+    assert found.message.startswith("postgresql://127.0.0.1/alarms: the database server cannot be reached")
+    assert "secret" not in found.message

@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
+from testing.logged import captured
 
 from camalert.config.schema import Auth, Config, Database, Detector, Listen, Smtp
 from camalert.config.schema import Service as ServiceSettings
@@ -159,6 +160,19 @@ def test_first_screen_says_what_a_camera_has_to_be_told(
 ) -> None:
     """What it says of logins and of TLS is what holds."""
     assert text in screen(*listeners, config=Config(smtp=Smtp(auth=Auth(accept=accept))))
+
+
+def test_start_shows_the_host_and_the_name_of_a_database_alone(screen: Screen) -> None:
+    """Whatever else its URL says may be somebody's secret."""
+    config = Config(database=Database(url="postgresql://me@db/alarms?sslcert=/secret.pem"))
+    shape = plan.make(config, cores=4, memory_bytes=4 << 30)
+
+    with captured() as lines:
+        start._show(LoadedConfig(config, None, ()), shape, "openvino", ())
+
+    assert [line["database"] for line in lines] == ["postgresql://db/alarms"]
+    assert "postgresql://db/alarms" in screen(config=config)
+    assert "secret" not in screen(config=config)
 
 
 def test_first_screen_without_a_plain_port_says_nothing_of_one(screen: Screen) -> None:

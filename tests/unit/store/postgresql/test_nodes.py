@@ -9,16 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from testing.storerig import JPEG, Rig
+from testing.storerig import JPEG, LAYOUT, Rig
 from testing.stores import PostgresqlPlace
 
 from camalert.config.schema import Config, Node
 from camalert.ipc.messages import Concluded, Loaded, Outcome, StoreCode
 from camalert.store.rows import claims
 
-MakeNode = Callable[[str], Rig]
+MakeNode = Callable[..., Rig]
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +36,8 @@ def make_node(place: PostgresqlPlace, tmp_path: Path) -> Iterator[MakeNode]:
     """Make nodes of one database."""
     made: list[Rig] = []
 
-    def make(name: str) -> Rig:
-        made.append(Rig(tmp_path, config=replace(Config(), node=Node(name)), url=place.settings.url))
+    def make(name: str, **settings: Any) -> Rig:
+        made.append(Rig(tmp_path, config=replace(Config(), node=Node(name)), url=place.settings.url, **settings))
         return made[-1]
 
     yield make
@@ -106,6 +107,34 @@ def test_dead_node_s_pictures_are_examined_by_another_without_a_try_counted(make
     assert north.take(Concluded)
     assert north.rows("SELECT outcome FROM camalert_alert") == [("nobody",)]
     assert north.rows("SELECT count(*) FROM alerts_detect") == [(0,)]
+
+
+def test_node_with_smaller_slots_leaves_large_clips_to_the_others(make_node: MakeNode, place: PostgresqlPlace) -> None:
+    """For a day; then it is given up with the reason, as where there is one node alone."""
+    north, south = make_node("north"), make_node("south", layout=replace(LAYOUT, largest_bytes=100_000))
+    south.turn(*south.lend(large=True))
+    assert north.store(bytes(200_000), picture_kind="mp4").code == StoreCode.STORED
+    time.sleep(1.0)  # the receiver's own claim is over
+    for _ in range(5):
+        south.turn()
+        time.sleep(0.1)
+    assert north.rows("SELECT state FROM camalert_clip") == [("pending",)]
+
+    with place.connected() as other:
+        other.execute("UPDATE camalert_mail SET received_utc = received_utc - 86401")
+
+    south.turn_until(lambda: north.rows("SELECT state FROM camalert_clip") == [("failed",)])
+
+
+def test_node_with_larger_slots_takes_large_clips(make_node: MakeNode) -> None:
+    """One whose receiver has no slot for it."""
+    north, south = make_node("north"), make_node("south")
+    assert north.store(bytes(200_000), picture_kind="mp4").code == StoreCode.STORED
+    south.turn(*south.lend(large=True))
+
+    (loaded,) = loaded_by(south)
+
+    assert loaded.is_clip
 
 
 def test_picture_that_is_concluded_meanwhile_cannot_be_claimed(make_node: MakeNode, place: PostgresqlPlace) -> None:
