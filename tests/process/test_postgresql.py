@@ -212,7 +212,7 @@ def test_service_connects_over_tls_with_the_password_of_a_file(
         assert service.send([cat_jpeg()])[0] == 250
 
         service.close()
-        with psycopg.connect(f"{url}&password=a long password") as guard:
+        with psycopg.connect(url, password="a long password") as guard:
             assert guard.execute("SELECT count(*) FROM alerts_alert").fetchone() == (1,)
     finally:
         server.close()
