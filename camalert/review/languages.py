@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import django
@@ -17,16 +16,8 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 from django.views.i18n import JavaScriptCatalog
 
-LANGUAGES = (
-    ("en", "English"),
-    ("de", "Deutsch"),
-    ("es", "Español"),
-    ("fr", "Français"),
-    ("it", "Italiano"),
-    ("nl", "Nederlands"),
-    ("pt", "Português"),
-)
-FOLDER = Path(__file__).parent / "locale"
+from camalert.review.settings import CATALOGUES, LANGUAGES
+
 ASSETS = "/static/"  # which have no words
 _FOREVER = "public, max-age=31536000, immutable"
 
@@ -98,6 +89,6 @@ def address_of_words() -> str:
 @functools.cache
 def _digest(language: str) -> str:
     """Return what changes with the words; a language's file, and what reads it."""
-    path = FOLDER / language / "LC_MESSAGES" / "djangojs.mo"
+    path = CATALOGUES / language / "LC_MESSAGES" / "djangojs.mo"
     data = path.read_bytes() if path.exists() else b""
     return hashlib.sha256(django.__version__.encode() + data).hexdigest()[:12]

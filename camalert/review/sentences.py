@@ -97,14 +97,16 @@ SENTENCES = (
     _("%(peer)s spoke HTTP, as a browser does, to the mail port %(port)s: this port is for cameras' mails only"),
 )
 _PLACE = re.compile(r"%\(([a-z_]+)\)s")
-_LENGTH = re.compile(r"([0-9]+) (second|minute|hour|day)s?( ago)?")
+_LENGTH = re.compile(r"([0-9]{1,9}) (second|minute|hour|day)s?( ago)?")
 _DEEPEST = 3
+LONGEST_CHARS = 600  # several places in one sentence take time by more than a text's length
 
 
 @register.filter
 def sentence(text: str) -> str:
-    """Say a sentence of the service in the language of the page; one that is not known stays."""
-    return text if not text or (get_language() or "en") == "en" else _said(str(text), 0)
+    """Say a sentence of the service in the language of the page; one that is not known, or is very long, stays."""
+    is_said = text and len(text) <= LONGEST_CHARS and (get_language() or "en") != "en"
+    return _said(str(text), 0) if is_said else text
 
 
 def _said(text: str, depth: int) -> str:

@@ -14,13 +14,22 @@ from typing import Any
 
 from camalert.config.schema import Config, Review
 from camalert.errors import CamalertError
-from camalert.review import languages
 from camalert.system import keyfile, networks
 
 ALERTS = "alerts"
 HERE = Path(__file__).parent
 KEY_FILE = "secret-key"
 SITE_BUSY_S = 10.0
+LANGUAGES = (
+    ("en", "English"),
+    ("de", "Deutsch"),
+    ("es", "Español"),
+    ("fr", "Français"),
+    ("it", "Italiano"),
+    ("nl", "Nederlands"),
+    ("pt", "Português"),
+)
+CATALOGUES = HERE / "locale"
 
 
 class Router:
@@ -196,8 +205,8 @@ def build(config: Config, key: str) -> dict[str, Any]:
         "TIME_ZONE": "UTC",
         "USE_I18N": True,
         "LANGUAGE_CODE": "en",
-        "LANGUAGES": languages.LANGUAGES,
-        "LOCALE_PATHS": [languages.FOLDER],
+        "LANGUAGES": LANGUAGES,
+        "LOCALE_PATHS": [CATALOGUES],
         "LOGGING_CONFIG": None,  # the process's own logging takes it all
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 5000,
         "FORM_RENDERER": "django.forms.renderers.DjangoTemplates",

@@ -68,7 +68,7 @@ def test_person_subscribes_sees_and_ends_the_own_browsers(site: Site) -> None:
     assert made.status == 201
     assert ben.send("/app/push/subscribe/", browser(2)).status == 201
 
-    assert "Firefox, Android" in owner.get("/app/").text
+    assert "Firefox on Android" in owner.get("/app/").text
     assert "fcm.googleapis.com" in ben.get("/app/").text
     ben.send("/app/push/end/", {"endpoint": browser(1)["endpoint"]})
     ben.post("/app/push/end/", {"id": made.json()["id"]})

@@ -56,6 +56,9 @@ BUILT = {
         "camalert.review.search",
         "understand",
     ): "words of the module; what is searched has at most ASKED_CHARS characters",
+    ("camalert.review.daywords", "in_english"): "words of the module, in what is searched",
+    ("camalert.review.formats", "hours"): "names of days, in the owner's own hours",
+    ("camalert.review.sentences", "_patterns"): "sentences of the module, in a text of at most LONGEST_CHARS",
     ("camalert.review.search", "_take_cameras"): "names of cameras, escaped, in a text as short",
     ("camalert.review.search", "_take_score"): "one constant pattern, in a text as short",
     ("camalert.review.search", "_take_times"): "words of the module, in a text as short",
@@ -112,7 +115,7 @@ def _uses(tree: ast.Module) -> dict[str, set[str]]:
     return found
 
 
-def _inline(function: ast.FunctionDef | ast.Module) -> tuple[dict[str, tuple[re.Pattern[Any], frozenset[str]]], bool]:
+def _inline(function: ast.FunctionDef | ast.stmt) -> tuple[dict[str, tuple[re.Pattern[Any], frozenset[str]]], bool]:
     """Return the constant patterns that a function has in `re.sub(...)` and its like, and whether it builds others."""
     found: dict[str, tuple[re.Pattern[Any], frozenset[str]]] = {}
     is_built = False
@@ -136,14 +139,8 @@ def _collect() -> tuple[dict[str, tuple[re.Pattern[Any], frozenset[str]]], list[
         calls = [node for node in ast.walk(tree) if _is_re(node)]
         if not calls:
             continue
-        if module is None:
-            constant, built = _inline(tree)
-            found |= {f"{name}.{key}": use for key, use in constant.items()}
-            if built:
-                unseen.append(f"{name} puts a pattern together and cannot be imported here")
-            continue
         uses = _uses(tree)
-        for key, value in vars(module).items():
+        for key, value in vars(module).items() if module else ():
             for number, pattern in enumerate(_patterns_in(value)):
                 ways = uses.get(key, set()) if isinstance(value, re.Pattern) else set()
                 found[f"{name}.{key}.{number}"] = pattern, frozenset(ways)
@@ -152,6 +149,12 @@ def _collect() -> tuple[dict[str, tuple[re.Pattern[Any], frozenset[str]]], list[
             if not inside:
                 continue
             if isinstance(statement, ast.Assign | ast.AnnAssign):
+                if module is None:
+                    constant, built = _inline(statement)
+                    found |= {f"{name}:{statement.lineno}{key}": use for key, use in constant.items()}
+                    if built:
+                        unseen.append(f"{name}:{statement.lineno} puts a pattern together and cannot be imported here")
+                    continue
                 target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
                 if not (isinstance(target, ast.Name) and any(_patterns_in(vars(module)[target.id]))):
                     unseen.append(f"{name}:{statement.lineno} keeps its pattern where the walk does not look")

@@ -26,6 +26,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from camalert.review import languages, second_factor, sessions
 from camalert.review.accounts.models import DEFAULT_DAYS, MAX_DAYS, issue, scopes_of
 from camalert.review.passwords import counts_tries, is_right_again, remember, was_right
+from camalert.review.settings import LANGUAGES
 from camalert.review.views import second_factor as asked
 from camalert.system import firstlogin
 from camalert.system.logs import log
@@ -235,7 +236,7 @@ def admin_login(request: HttpRequest) -> HttpResponse:
 def _facts(request: HttpRequest, form: PasswordForm) -> dict[str, Any]:
     return {
         "form": form,
-        "languages": languages.LANGUAGES,
+        "languages": LANGUAGES,
         "chosen_language": languages.chosen(request.user),
         "tokens": request.user.tokens.all(),
         "new_token": request.session.pop("new_token", ""),

@@ -5,7 +5,6 @@ Messages go by the target with the address `webpush:`, which an owner switches o
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -14,22 +13,18 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from camalert.config.schema import Config
 from camalert.notify import subscriptions, webpush
 from camalert.notify.subscriptions import Subscription, SubscriptionError
 from camalert.review import configuration
+from camalert.review.devices import device_of
 from camalert.review.views import api
 from camalert.system.logs import log
 
 TARGET = "Browsers"  # the name that the target gets when it is switched on here
 URL = "webpush://browsers"
-_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
-             ("Chrome", "Chrome"), ("Safari", "Safari"))  # fmt: skip
-_SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"),
-            ("Macintosh", "Mac"), ("Linux", "Linux"))  # fmt: skip
 
 
 def on_page(request: HttpRequest) -> dict[str, Any]:
@@ -83,14 +78,6 @@ def end(request: HttpRequest) -> HttpResponse:
             subscriptions.remove(folder, one.id)
             log.info("push_unsubscribed", user=request.user.get_username(), host=one.host, device=one.device)
     return redirect("app") if "id" in request.POST else JsonResponse({"ended": True})
-
-
-def device_of(agent: str) -> str:
-    """Return a browser and its system in a few words, for its owner to know it again."""
-    names = [
-        next((name for mark, name in table if re.search(rf"\b{mark}", agent)), "") for table in (_BROWSERS, _SYSTEMS)
-    ]
-    return ", ".join(name for name in names if name) or _("Browser")
 
 
 def tidy(config: Config) -> None:

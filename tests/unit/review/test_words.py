@@ -15,15 +15,16 @@ pytest.importorskip("babel", reason="a development tool")
 
 from camalert.detection.thresholds import Proposal
 from camalert.intake.smtp import diagnosis
-from camalert.review import formats, glance, languages, shots
+from camalert.review import formats, glance, shots
 from camalert.review.sentences import SENTENCES, sentence
+from camalert.review.settings import LANGUAGES
 from camalert.review.views.day import weekdays
 from camalert.status.model import off_in_words
 
 ROOT = Path(__file__).parents[3]
 SITE = ROOT / "camalert" / "review"
 TEMPLATES = sorted((SITE / "templates").rglob("*.html"))
-OTHERS = [code for code, _ in languages.LANGUAGES if code != "en"]
+OTHERS = [code for code, _ in LANGUAGES if code != "en"]
 
 sys.path.insert(0, str(ROOT / "release"))
 import words  # noqa: E402 - the tool that makes the catalogues
