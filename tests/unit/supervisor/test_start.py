@@ -10,6 +10,7 @@ from unittest.mock import create_autospec
 
 import pytest
 from testing.logged import captured
+from testing.ports import free_port
 
 from camalert.config.schema import Auth, Config, Database, Detector, Listen, Smtp
 from camalert.config.schema import Service as ServiceSettings
@@ -23,8 +24,11 @@ from camalert.system.instance import Instance
 from camalert.system.signals import Signals
 
 Screen = Callable[..., str]
+# No port that a service on this machine may have.
+SMTP = Smtp(listen=(Listen("127.0.0.1", free_port()),))
 GOOD, UNPROVEN, NEXT = (
-    LoadedConfig(Config(detector=Detector(effort=effort)), None, ()) for effort in ("fast", "balanced", "thorough")
+    LoadedConfig(Config(smtp=SMTP, detector=Detector(effort=effort)), None, ())
+    for effort in ("fast", "balanced", "thorough")
 )
 
 
