@@ -104,6 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/octet-stream" if head else "application/json")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")  # or the client's next request meets a connection that is just closing
         if head:
             self.send_header(LENGTH, str(head))
         self.end_headers()
