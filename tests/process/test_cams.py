@@ -9,66 +9,30 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from testing.cams import LIMIT_S, RunSite, finish, migrate, site
 from testing.storerig import JPEG, Rig
 
 from camalert.ipc.messages import StoreCode
 from camalert.store.sqlite.verify import verify
 
 pytest.importorskip("django", reason="Django is not installed in this environment")
-SITE = Path(__file__).parents[1] / "testing" / "cams_site"
 PYTHONS = [sys.executable, *filter(None, os.environ.get("CAMALERT_CAMS_PYTHONS", "").split(":"))]
 VISIT_S = 3.0
 COMMIT_PAUSE_S = 0.1
-LIMIT_S = 120.0
-
-RunSite = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture(params=PYTHONS, ids=lambda python: Path(python).parents[1].name)
 def run_site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunSite]:
     """Run a program of the site on the database `alerts.sqlite3` of the test's folder."""
-    started: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str, options: dict[str, Any] | None = None) -> subprocess.Popen[str]:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "CAMS_HOME": str(tmp_path),
-            "CAMS_ALERTS": str(tmp_path / "alerts.sqlite3"),
-            "CAMS_OPTIONS": json.dumps(options or {}),
-            "DJANGO_SETTINGS_MODULE": "settings",
-        }
-        command = [request.param, "-W", "ignore", *arguments]
-        process = subprocess.Popen(
-            command, cwd=SITE, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    """Wait for a program of the site and return what it printed."""
-    out, err = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 0, out + err
-    return out
-
-
-def migrate(run_site: RunSite) -> None:
-    """Do what the site's owner does after an installation."""
-    finish(run_site("-m", "django", "migrate", "--verbosity=0"))
-    finish(run_site("-m", "django", "migrate", "--database=alerts", "--verbosity=0"))
+    with site(tmp_path, request.param, CAMS_ALERTS=str(tmp_path / "alerts.sqlite3")) as run:
+        yield run
 
 
 def shape(path: Path) -> list[Any]:

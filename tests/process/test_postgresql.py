@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from testing.cams import LIMIT_S, RunSite, finish, migrate, site
 from testing.pictures import cat_jpeg, numbered, person_jpeg
 from testing.ports import free_port
 from testing.postgresql import Server
@@ -22,10 +20,6 @@ from testing.waiting import until
 from camalert.ipc.messages import StoreCode
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install -e '.[postgresql]'")
-SITE = Path(__file__).parents[1] / "testing" / "cams_site"
-LIMIT_S = 120.0
-
-RunSite = Callable[..., "subprocess.Popen[str]"]
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
@@ -47,47 +41,13 @@ def url(postgresql_server: Server) -> str:
 def run_site(url: str, tmp_path: Path) -> Iterator[RunSite]:
     """Run a program of the site on the database."""
     pytest.importorskip("django", reason="Django is not installed in this environment")
-    started: list[subprocess.Popen[str]] = []
     found = psycopg.conninfo.conninfo_to_dict(url)
     database = {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": found["dbname"], "USER": found["user"], "HOST": found["host"],
     }  # fmt: skip
-
-    def run(*arguments: str) -> subprocess.Popen[str]:
-        environment = {
-            "PATH": os.environ["PATH"], "CAMS_HOME": str(tmp_path), "CAMS_ALERTS": "",
-            "CAMS_DATABASE": json.dumps(database), "DJANGO_SETTINGS_MODULE": "settings",
-        }  # fmt: skip
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-W", "ignore", *arguments],
-                cwd=SITE,
-                env=environment,
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        )
-        return started[-1]
-
-    yield run
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    """Wait for a program of the site and return what it printed."""
-    out, err = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 0, out + err
-    return out
-
-
-def migrate(run_site: RunSite) -> None:
-    """Do what the site's owner does after an installation."""
-    finish(run_site("-m", "django", "migrate", "--verbosity=0"))
-    finish(run_site("-m", "django", "migrate", "--database=alerts", "--verbosity=0"))
+    with site(tmp_path, CAMS_ALERTS="", CAMS_DATABASE=json.dumps(database)) as run:
+        yield run
 
 
 def shape(url: str) -> list[Any]:

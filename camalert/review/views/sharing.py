@@ -7,6 +7,7 @@ and changes nothing; `review.allow` says from where, as for everybody.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -59,44 +60,38 @@ def show(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 def picture(request: HttpRequest, token: str, row_id: int) -> HttpResponse:
     """Hand out a picture of the visit as it is stored."""
-    found, refusal = _opened(request, token)
-    if found is None:
-        return refusal
-    _must_be_of(found, pk=row_id)
-    return _closed(files.picture(request, Album.ALARMS, row_id))
+    return _hand_out(request, token, lambda: files.picture(request, Album.ALARMS, row_id), pk=row_id)
 
 
 @login_not_required
 @require_safe
 def thumbnail(request: HttpRequest, token: str, row_id: int) -> HttpResponse:
     """Hand out a thumbnail of the visit."""
-    found, refusal = _opened(request, token)
-    if found is None:
-        return refusal
-    _must_be_of(found, pk=row_id)
-    return _closed(files.thumbnail(request, Album.ALARMS, row_id))
+    return _hand_out(request, token, lambda: files.thumbnail(request, Album.ALARMS, row_id), pk=row_id)
 
 
 @login_not_required
 @require_safe
 def clip(request: HttpRequest, token: str, clip_id: int) -> HttpResponse:
     """Hand out a clip of the visit, or the range that a player asks for."""
-    found, refusal = _opened(request, token)
-    if found is None:
-        return refusal
-    _must_be_of(found, clip=clip_id)
-    return _closed(files.clip(request, clip_id))
+    return _hand_out(request, token, lambda: files.clip(request, clip_id), clip=clip_id)
 
 
 @login_not_required
 @require_safe
 def clip_preview(request: HttpRequest, token: str, clip_id: int) -> HttpResponse:
     """Hand out the moving preview of a clip of the visit."""
+    return _hand_out(request, token, lambda: files.clip_preview(request, clip_id), clip=clip_id)
+
+
+def _hand_out(request: HttpRequest, token: str, answer: Callable[[], Any], **row: int) -> HttpResponse:
+    """Answer with what belongs to one row of the visit of a link."""
     found, refusal = _opened(request, token)
     if found is None:
         return refusal
-    _must_be_of(found, clip=clip_id)
-    return _closed(files.clip_preview(request, clip_id))
+    if not AlertFacts.objects.filter(visit=found.visit, **row).exists():
+        raise Http404(_("This is no longer part of the visit."))
+    return _closed(answer())
 
 
 def _opened(request: HttpRequest, token: str) -> tuple[SharedVisit | None, HttpResponse]:
@@ -123,12 +118,6 @@ def _card(found: SharedVisit) -> visits.Card:
     if card is None:
         raise Http404(_("This visit no longer exists: its pictures were deleted, or removed for newer ones."))
     return card
-
-
-def _must_be_of(found: SharedVisit, **row: int) -> None:
-    """Refuse what is not part of the visit."""
-    if not AlertFacts.objects.filter(visit=found.visit, **row).exists():
-        raise Http404(_("This is no longer part of the visit."))
 
 
 def _closed(response: Any) -> HttpResponse:
